@@ -1,0 +1,56 @@
+# From a fresh checkout: `make demo` shows what Saccade does, `make test` checks it. Both install into .venv first.
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --constraint constraints.txt
+DEMO := runs/demo
+
+.PHONY: demo test slow bench clean
+
+# Train the Recurrent Attention Model on the embedded digits, measure it, and draw its gaze.
+demo: .venv/installed
+	$(BIN)/saccade glimpse train --epochs 150 --batch-size 128 --shift 1 --out $(DEMO)
+	$(BIN)/saccade glimpse eval $(DEMO)
+	$(BIN)/saccade glimpse gif $(DEMO) --index 7 --strip $(DEMO)/gaze-7.png
+	$(BIN)/saccade glimpse gif $(DEMO) --count 25 --out $(DEMO)/wall.gif
+	@echo
+	@echo "The demo wrote into $(DEMO):"
+	@echo "  metrics.json                 its error on 400 digits that it never saw, and what other gazes would give"
+	@echo "  gaze-7.gif, gaze-7.png       the gaze over one digit, as a film and as a strip"
+	@echo "  wall.gif                     the gaze over 25 digits at once"
+	@echo "  checkpoint-*.safetensors     the trained network (with run.json and log.jsonl)"
+	@echo "Next: $(BIN)/saccade glimpse read YOUR_DIGIT.png, or $(BIN)/saccade glimpse train --dataset mnist --out runs/ram"
+
+test: .venv/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/pytest -n 2
+
+# Tests that take minutes.
+slow: .venv/installed-test
+	$(BIN)/pytest -m slow
+
+# Tests that measure time; they want a quiet machine.
+bench: .venv/installed-test
+	$(BIN)/pytest -m bench -s
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+.venv/installed: .venv/bin/python pyproject.toml constraints.txt
+	@echo "Installing into .venv: PyTorch is the large one, a few minutes the first time."
+	$(PIP) --editable .
+	@touch $@
+
+.venv/installed-test: .venv/installed
+	$(PIP) --editable ".[test]"
+	@touch $@
+
+# The first of these that is there, runs, and is new enough; `make PYTHON=...` chooses another.
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.14; do \
+	$$name -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; \
+	done)
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "expected Python 3.11 or newer with venv, found none; install it" >&2; exit 1; }
+	$(PYTHON) -m venv .venv

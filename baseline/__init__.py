@@ -1,0 +1,1 @@
+"""Networks that look once: the papers' fully connected and convolutional baselines, and a strong small CNN."""

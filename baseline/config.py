@@ -1,0 +1,18 @@
+"""Which network looks once, and how wide it is. Torch-free, so that the command line starts at once."""
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from recurrent.config import STRICT
+
+
+@dataclass(frozen=True, config=STRICT)
+class Config:
+    """The network; what its size depends on besides (the images, the classes) comes from the data."""
+
+    kind: Literal["fc", "conv", "modern"] = "modern"
+    """The paper's fc (two hidden layers) or conv (a convolution, a hidden layer), or modern, a small residual CNN."""
+    hidden: int = Field(default=256, ge=1)
+    """Units of each hidden fully connected layer of fc and conv; the paper's are 64 and 256."""

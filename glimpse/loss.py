@@ -1,0 +1,62 @@
+"""RAM's hybrid loss (Mnih et al. 2014, section 3.2): who learns from what.
+
+- classification: cross-entropy of the last belief; trains the classifier, the core and the glimpse network;
+- reinforce: -log pi(l_t) (R - b_t) over the locations that the policy chose (equation 1 with its baseline);
+  trains the location policy and its prior alone;
+- baseline: (R - b_t)^2; trains the baseline alone.
+
+The model detaches what the policy and the baseline read, so the three parts do not meet.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from glimpse.config import Config
+from glimpse.model import Glimpse
+from recurrent.system import Loss
+
+
+def rewards(logits: Tensor, targets: Tensor, config: Config) -> Tensor:
+    """R of every rollout from its last belief [B, K]: detached [B]."""
+    log_probabilities = F.log_softmax(logits.detach(), dim=1)
+    if config.reward == "correct":
+        return (log_probabilities.argmax(1) == targets).float()
+    return log_probabilities.gather(1, targets[:, None]).squeeze(1).clamp(min=config.reward_floor)
+
+
+def advantages(reward: Tensor, baseline: Tensor, rollouts: int) -> Tensor:
+    """R - b: b_t learned [T, B] for one rollout, or for each of M the mean reward of the other M - 1 (leave one out).
+
+    Rollouts of an image lie `B / M` apart along the batch axis. Returns detached [T, B].
+    """
+    if rollouts == 1:
+        return reward - baseline.detach()
+    by_image = reward.view(rollouts, -1)
+    others = (by_image.sum(0) - by_image) / (rollouts - 1)
+    return (by_image - others).view(1, -1).expand_as(baseline)
+
+
+def log_probability(trace: Glimpse, std: Tensor) -> Tensor:
+    """log N(l_t; mean_t, std) of the unclamped draw, summed over x and y; 0 where the policy did not choose [T, B]."""
+    distance = (trace.sample.detach() - trace.mean) / std[:, :, None]
+    density = -0.5 * distance.square() - std[:, :, None].log() - 0.5 * math.log(2 * math.pi)
+    return density.sum(2) * trace.chosen
+
+
+def hybrid_loss(trace: Glimpse, std: Tensor, targets: Tensor, config: Config) -> Loss:
+    """The sum of the three terms, means over the batch; std [T, B] is the policy's, targets [B]."""
+    classification = F.cross_entropy(trace.logits[-1], targets)
+    terms = {"classification": classification}
+    if config.attention == "hard":
+        reward = rewards(trace.logits[-1], targets, config)
+        advantage = advantages(reward, trace.baseline, config.rollouts)
+        log_policy = log_probability(trace, std)
+        terms["reinforce"] = -config.reinforce_weight * (log_policy * advantage).sum(0).mean()
+        chosen = trace.chosen.float()
+        squares = (reward - trace.baseline).square() * chosen
+        terms["baseline"] = squares.sum() / chosen.sum().clamp(min=1)
+    total = torch.stack(list(terms.values())).sum()
+    return Loss(total, {name: term.detach() for name, term in terms.items()})

@@ -1,0 +1,144 @@
+"""The Recurrent Attention Model (Mnih et al. 2014, section 3.1 and figure 1) as a recurrent core.
+
+A step looks, then remembers, in the paper's order: the location is drawn from the policy of the last state, the sensor
+reads the image there, the glimpse network fuses what and where, and the core takes it in. That the policy stands at
+the beginning of a step and not at its end is the only difference in form: no location is drawn that nobody looks at.
+
+Departures from the paper, each of them a field of the config whose other value is the paper's: the location prior
+(`prior`), the fixed start at the centre (`start`), the reward (`reward`). The policy's mean passes through tanh.
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from glimpse.config import Config
+from glimpse.sensor import Canvas, Retina
+from recurrent.affine import affine
+from recurrent.attention import Window, read_window
+from recurrent.core import RecurrentCore, build_core
+from recurrent.errors import InputError
+from recurrent.system import Shape
+
+
+class Looking(NamedTuple):
+    """A step's inputs, [B, ...]: all randomness, and who decides."""
+
+    noise: Tensor  # N(0, 1) for the location policy [B, 2]
+    forced: Tensor  # where to look instead of where the policy says, NaN where the policy decides [B, 2]
+    std: Tensor  # of the location policy, image coordinates [B]
+    step: Tensor  # t as a one-hot vector, which selects the location prior [B, T]
+
+
+class Glimpse(NamedTuple):
+    """A step's output: what was done, seen and believed."""
+
+    location: Tensor  # l_t, (x, y) looked at, in [-1, 1] [B, 2]
+    windows: Tensor  # per scale (x, y, half-width, half-height) in image coordinates [B, S, 4]
+    patches: Tensor  # what the retina saw [B, S, C, g, g]
+    logits: Tensor  # belief after this glimpse [B, K]
+    mean: Tensor  # of the location policy [B, 2]
+    sample: Tensor  # the policy's draw, before it is clamped to the image [B, 2]
+    chosen: Tensor  # whether the policy chose this location (and REINFORCE applies) [B]
+    baseline: Tensor  # b_t, the reward expected before looking [B]
+
+
+class GlimpseNetwork(nn.Module):
+    """f_g (figure 1B, section 4): g = Rect(Linear(h_g) + Linear(h_l)), h_g = Rect(Linear(rho)), h_l = Rect(Linear(l))."""
+
+    def __init__(self, seen: int, features: int, code: int) -> None:
+        super().__init__()
+        self.what = nn.Linear(seen, features)
+        self.where = nn.Linear(2, features)
+        self.from_what = nn.Linear(features, code)
+        self.from_where = nn.Linear(features, code)
+
+    def forward(self, seen: Tensor, location: Tensor) -> Tensor:
+        what = affine((seen,), (self.what.weight,), (self.what.bias,), relu=True)  # h_g [B, features]
+        where = affine((location,), (self.where.weight,), (self.where.bias,), relu=True)  # h_l [B, features]
+        a, b = self.from_what, self.from_where
+        return affine((what, where), (a.weight, b.weight), (a.bias, b.bias), relu=True)  # g_t [B, code]
+
+
+def fixed_scan(glimpses: int, radius: float) -> Tensor:
+    """Where the fixed scan looks, and the location prior begins: the centre, four corners, four edges, again [T, 2]."""
+    stations = [(0, 0), (-1, -1), (1, 1), (1, -1), (-1, 1), (0, -1), (0, 1), (-1, 0), (1, 0)]
+    return radius * torch.tensor([stations[t % len(stations)] for t in range(glimpses)], dtype=torch.float32)
+
+
+class RAM(RecurrentCore[Looking, Any, Any, Glimpse]):
+    """The model; its state is the recurrent core's. Context: images [B, C, H, W] in [0, 1].
+
+    Raises:
+        InputError: the patch is larger than the image.
+    """
+
+    def __init__(self, config: Config, shape: Shape) -> None:
+        super().__init__()
+        if config.patch > min(shape.height, shape.width):
+            largest = f"{shape.width} x {shape.height} pixels"
+            raise InputError(f"a patch no larger than the image, {largest}", f"patch = {config.patch}", "choose a smaller patch")
+        self.config = config
+        self.retina = Retina(config.patch, config.scales, *shape[:3])
+        self.glimpse = GlimpseNetwork(self.retina.features, config.features, config.hidden)
+        self.core = build_core(config.core, config.hidden, config.hidden, config.layers)
+        self.gaussian = config.attention == "gaussian"
+        actions = 4 if self.gaussian else 2  # (x, y); a Gaussian window adds log stride and log deviation
+        self.policy = nn.Linear(config.hidden, actions)  # f_l
+        self.baseline = nn.Linear(config.hidden, 1)
+        self.classifier = nn.Linear(config.hidden, shape.classes)  # f_a
+        self.prior = nn.Parameter(torch.zeros(actions, config.glimpses), requires_grad=config.prior == "scan")
+        if config.prior == "scan":
+            self.prior.data[:2] = fixed_scan(config.glimpses, config.scan_radius).t()
+        self.register_buffer("extents", torch.tensor(self.retina.half_extents()), persistent=False)
+
+    def initial_state(self, batch_size: int) -> Any:
+        return self.core.initial_state(batch_size)
+
+    def detach(self, state: Any) -> Any:
+        return self.core.detach(state)
+
+    def prepare(self, context: Tensor) -> Canvas | Tensor:
+        return context if self.gaussian else self.retina.prepare(context)
+
+    def output(self, state: Any) -> Tensor:
+        """h of the topmost layer [B, hidden]."""
+        return (state if hasattr(state, "h") else state[-1]).h
+
+    def forward(self, inputs: Looking, state: Any, context: Any) -> tuple[Glimpse, Any]:
+        h = self.output(state)
+        blind = h.detach()  # REINFORCE and the baseline's regression train their own layers and nothing below
+        policy, baseline = self.policy, self.baseline
+        seen_by_policy = self.config.policy_gain * (h if self.gaussian else blind)
+        action = affine((seen_by_policy, inputs.step), (policy.weight, self.prior), (policy.bias,)).float()
+        expected = affine((blind,), (baseline.weight,), (baseline.bias,)).float().squeeze(1)
+        mean = torch.tanh(action[:, :2])
+        chosen = inputs.forced.isnan().any(1)
+        if self.gaussian:
+            location = torch.where(chosen[:, None], mean, inputs.forced)
+            sample = location
+            patches, windows = self.read(context, location, action[:, 2:])
+        else:
+            sample = mean.detach() + inputs.std[:, None] * inputs.noise  # l_t ~ N(f_l(h_{t-1}), std)
+            location = torch.where(chosen[:, None], sample, inputs.forced).clamp(-1, 1)
+            patches = self.retina(context, location)  # rho(x, l_t) [B, S, C, g, g]
+            extents = self.extents.expand(len(location), -1, -1)
+            windows = torch.cat([location[:, None].expand_as(extents), extents], dim=2)
+        g = self.glimpse(patches.flatten(1), location)
+        _, state = self.core(g, state, None)  # h_t = f_h(h_{t-1}, g_t)
+        f = self.classifier
+        logits = affine((self.output(state),), (f.weight,), (f.bias,)).float()
+        return Glimpse(location, windows, patches, logits, mean, sample, chosen, expected), state
+
+    def read(self, images: Tensor, location: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
+        """DRAW's window at a location; `size` [B, 2]: log of stride and of deviation relative to a hard patch's."""
+        stride, sigma = size.clamp(-3, 3).exp().unbind(1)
+        count, scales = self.config.patch, self.config.scales
+        seen, windows = [], []
+        for s in range(scales):
+            window = Window(location[:, 0], location[:, 1], stride * 2**s, 0.5 * sigma * 2**s)
+            seen.append(read_window(images, window, count))
+            half = stride[:, None] * self.extents[s]
+            windows.append(torch.cat([location, half], dim=1))
+        return torch.stack(seen, dim=1), torch.stack(windows, dim=1)

@@ -1,0 +1,170 @@
+"""One frame of a gaze: where the network looks, what its retina sees there, what it believes. From the trace alone.
+
+`t` counts glimpses from 0. Between two whole numbers the gaze is under way: first the windows glide while the retina
+sees nothing, as the eye does in a saccade; then they have landed, the new patches appear and the belief changes.
+"""
+
+from glimpse.moment import Moment, moment
+from recurrent.belief import bars, headline, headline_width, percent, verdict
+from recurrent.drawing import Box, Page, Pixels, Point, magnified_size, resize, shorten, text_width
+from recurrent.palette import (
+    BELIEF,
+    DISTANT_GAZE,
+    FAINT,
+    GAZE,
+    GROUND,
+    INK,
+    QUIET,
+    RIGHT,
+    STAGE,
+    WHITE,
+    WRONG,
+    gaze_shade,
+    mix,
+)
+from recurrent.system import Trace
+
+WIDTH, HEIGHT, MARGIN = 960, 540, 32
+TITLE_BASELINE, CAPTION_BASELINE, PROGRESS_TOP = 46, 88, 514
+PANEL = Box(MARGIN, 98, 400, 400)
+HEADLINES, HEADLINE_RIGHT = (460, 290), 808  # the headline's left end for short and for long class names
+RETINA = Box(460, PANEL.top, 168, PANEL.height)
+CHART = Box(660, PANEL.top, WIDTH - MARGIN - 660, PANEL.height)
+BORDER = 0.08  # of the panel's side, kept free around the image for windows that reach beyond it
+TILE, TILE_CAPTION = 240, 40
+
+
+def picture(trace: Trace, t: float, example: int) -> Pixels:
+    """The frame that shows a class one glimpse: image, retina, belief; see `tile` for the image alone.
+
+    Args:
+        trace: with `Glimpse` outputs; a target outside the classes means that nobody knows the truth.
+        t: glimpse, from 0 to T - 1; between two, on the way.
+        example: which of the trace's B.
+
+    Returns:
+        uint8 [540, 960, 3].
+    """
+    now = moment(trace, t, example)
+    page = Page(WIDTH, HEIGHT)
+    _panel(page, PANEL, now)
+    _retina(page, RETINA, now)
+    bars(page, CHART, now.belief)
+    x = page.text(f"Glimpse {now.step + 1} ", MARGIN, TITLE_BASELINE, 26, bold=True)
+    page.text(f"of {now.steps}", x, TITLE_BASELINE, 26, QUIET)
+    left = HEADLINES[0] if headline_width(now.belief) <= HEADLINE_RIGHT - HEADLINES[0] else HEADLINES[1]
+    headline(page, left, TITLE_BASELINE, HEADLINE_RIGHT - left, now.belief)
+    verdict(page, WIDTH - MARGIN, TITLE_BASELINE - 8, now.belief)
+    _captions(page)
+    _progress(page, Box(MARGIN, PROGRESS_TOP, WIDTH - 2 * MARGIN, 5), now)
+    return page.pixels()
+
+
+def tile(trace: Trace, t: float, example: int) -> Pixels:
+    """A small frame for a wall of many examples: the image with its gaze, and one line of belief.
+
+    Arguments as `picture`. Returns uint8 [280, 240, 3].
+    """
+    now = moment(trace, t, example)
+    belief, baseline = now.belief, TILE + 24
+    page = Page(TILE, TILE + TILE_CAPTION)
+    _panel(page, Box(0, 0, TILE, TILE), now)
+    _progress(page, Box(0, TILE + TILE_CAPTION - 5, TILE, 3), now)
+    is_right = belief.best == belief.truth
+    judged = belief.final and belief.truth is not None
+    colour = (RIGHT if is_right else WRONG) if judged else BELIEF
+    name = shorten(belief.classes[belief.best], TILE / 2 - 46, 18, bold=True)
+    x = page.text(name, 4, baseline, 18, colour, bold=True)
+    page.text(f" {percent(belief.probabilities[belief.best])}", x, baseline, 15, QUIET)
+    if belief.truth is not None:
+        mark = ("✓ " if is_right else "✗ ") if judged else ""
+        truth = shorten(f"{mark}truth {belief.classes[belief.truth]}", TILE / 2 - 6, 15)
+        page.text(truth, TILE - 4, baseline, 15, colour if judged else INK, align="right")
+    return page.pixels()
+
+
+def image_box(panel: Box, width: int, height: int) -> Box:
+    """Where an image of width x height pixels lies in a panel: in the middle, as large as the free border allows."""
+    room = round(min(panel.width, panel.height) * (1 - 2 * BORDER))
+    across, down = magnified_size(width, height, room)
+    return Box(panel.left + (panel.width - across) // 2, panel.top + (panel.height - down) // 2, across, down)
+
+
+def _panel(page: Page, panel: Box, now: Moment) -> None:
+    """The image on its stage, every scale's window around the gaze, and the gaze's path; all cut off at the panel."""
+    stage = Page(panel.width, panel.height, STAGE)
+    box = image_box(Box(0, 0, panel.width, panel.height), now.image.shape[1], now.image.shape[0])
+    stage.paste(resize(now.image, box.width, box.height), box.left, box.top)
+    scales = len(now.windows)
+    for scale in reversed(range(scales)):
+        window = box.window(*now.windows[scale])
+        stage.outline(window, INK, 4, 0.5)  # sets the outline off from bright pixels
+        stage.outline(window, gaze_shade(scale, scales), 3)
+    _path(stage, [box.locate(x, y) for x, y in now.path])
+    page.paste(stage.image, panel.left, panel.top)
+
+
+def _path(stage: Page, points: list[Point]) -> None:
+    """Locations joined by a line, the earlier the fainter; a ringed dot where the gaze is now."""
+    faded = [max(0.3, 0.95 * 0.8 ** (len(points) - 1 - i)) for i in range(len(points))]
+    for halo in (True, False):
+        colour, extra = (INK, 2.0) if halo else (DISTANT_GAZE, 0.0)
+        for start, end, opacity in zip(points, points[1:], faded[1:], strict=False):
+            stage.line(start, end, 2 + extra, colour, opacity * (0.6 if halo else 1))
+        for point, opacity in zip(points[:-1], faded[:-1], strict=True):
+            stage.dot(point, 4 + extra / 2, colour, opacity)
+    stage.dot(points[-1], 6.5, INK)
+    stage.dot(points[-1], 5.5, WHITE)
+    stage.dot(points[-1], 3.5, GAZE)
+
+
+def _captions(page: Page) -> None:
+    """What the three columns show, and what the tick in the bars means."""
+    for caption, box in (("the image", PANEL), ("what the retina sees", RETINA), ("belief in each class", CHART)):
+        page.text(caption, box.left, CAPTION_BASELINE, 15, QUIET)
+    right = CHART.left + CHART.width
+    page.text("before", right, CAPTION_BASELINE, 15, QUIET, align="right")
+    page.fill(Box(round(right - text_width("before", 15)) - 9, CAPTION_BASELINE - 12, 2, 14), INK)
+
+
+def _retina(page: Page, box: Box, now: Moment) -> None:
+    """Each scale's patch, magnified, in a frame of its window's shade; dimmed while the gaze moves."""
+    scales, gap, frame = len(now.patches), 10, 3
+    side = min(box.width, (box.height - gap * (scales - 1)) // scales) - 2 * frame
+    width, height = magnified_size(now.patches[0].shape[1], now.patches[0].shape[0], side)
+    top = box.top + frame
+    for scale, patch in enumerate(now.patches):
+        place = Box(box.left + frame, top, width, height)
+        page.paste(resize(patch, width, height), place.left, place.top)
+        shade = gaze_shade(scale, scales)
+        if now.moving:
+            page.fill(place, STAGE, 0.8)
+            shade = mix(shade, GROUND, 0.6)
+        page.outline(place, shade, frame)
+        top += height + 2 * frame + gap
+    _earlier(page, Box(box.left, top, box.width, box.top + box.height - top), now.earlier)
+
+
+def _earlier(page: Page, box: Box, patches: list[Pixels]) -> None:
+    """What the finest scale saw at the glimpses before; only the latest where the space below the patches is short."""
+    caption, gap = 38, 12
+    side = (box.width - 2 * gap) // 3
+    room = 3 * ((box.height - caption + gap) // (side + gap))
+    if not patches or room <= 0:
+        return
+    page.text("and saw before", box.left, box.top + caption - 12, 15, QUIET)
+    for i, patch in enumerate(patches[-room:]):
+        width, height = magnified_size(patch.shape[1], patch.shape[0], side)
+        left, top = box.left + i % 3 * (side + gap), box.top + caption + i // 3 * (side + gap)
+        page.paste(resize(patch, width, height), left, top)
+
+
+def _progress(page: Page, box: Box, now: Moment) -> None:
+    """A segment for each glimpse, filled as far as the gaze has come."""
+    gap = 4 if box.width / now.steps > 12 else 0
+    for i in range(now.steps):
+        left, right = (round(box.left + (box.width + gap) * k / now.steps) for k in (i, i + 1))
+        width = right - left - gap
+        page.fill(Box(left, box.top, width, box.height), FAINT)
+        done = min(1.0, max(0.0, now.progress - i))
+        page.fill(Box(left, box.top, round(width * done), box.height), INK if i == now.step else QUIET)

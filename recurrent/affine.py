@@ -1,0 +1,146 @@
+"""Affine maps whose weights are the same at every step of an unroll.
+
+Autograd would form each weight's gradient step by step, T small matrix products and T - 1 sums. The gradient is one
+product over all steps: dL/dW = sum_t dy_t^T x_t = [dy_1; ...; dy_T]^T [x_1; ...; x_T]. Inside `shared_weights()`, which
+`unroll` opens, `affine` keeps each step's x_t and dy_t and forms that product once; it also casts the weights to the
+compute type once (bf16 under autocast, with the parameters as the fp32 master copy). Results equal plain autograd up
+to the order of summation. Outside the scope, and without gradients, `affine` is the plain formula.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+
+class _Tape:
+    """One affine map during one unroll: its weights in the compute type, and every step's inputs and gradients."""
+
+    def __init__(self, weights: Sequence[Tensor], biases: Sequence[Tensor], relu: bool, dtype: torch.dtype) -> None:
+        self.weights = [weight.detach().to(dtype) for weight in weights]
+        self.bias = sum(bias.detach() for bias in biases).to(dtype) if biases else None  # type: ignore[union-attr]
+        self.relu = relu
+        self.dtype = dtype
+        self.inputs: list[tuple[Tensor, ...]] = []  # detached: a tape in a reference cycle with its graph would leak
+        self.gradients: dict[int, Tensor] = {}  # step -> dL/dy [B, O]
+        self.backward_pass = -1
+
+    def product(self, inputs: Sequence[Tensor]) -> Tensor:
+        y = F.linear(inputs[0], self.weights[0], self.bias)
+        for x, weight in zip(inputs[1:], self.weights[1:], strict=True):
+            y.addmm_(x, weight.t())
+        return y.relu_() if self.relu else y
+
+    def keep(self, step: int, gradient: Tensor) -> None:
+        """Hold a step's gradient until `_Collect`; what an earlier backward pass left unused is dropped first."""
+        backward_pass = torch._C._current_graph_task_id()
+        if backward_pass != self.backward_pass:
+            self.backward_pass = backward_pass
+            self.gradients.clear()
+        self.gradients[step] = gradient
+
+    def collect(self) -> tuple[list[Tensor], Tensor]:
+        """dL/dW for each weight, and dL/db, over all steps at once."""
+        steps = sorted(self.gradients)
+        dy = torch.cat([self.gradients[step] for step in steps])  # [T*B, O]
+        columns = zip(*(self.inputs[step] for step in steps), strict=True)
+        weight_gradients = [dy.t() @ torch.cat(column) for column in columns]
+        self.gradients.clear()
+        return weight_gradients, dy.sum(0, dtype=torch.promote_types(self.dtype, torch.float32))
+
+
+class _Collect(torch.autograd.Function):
+    """From the parameters to a token that every step depends on: its backward runs after all steps' backward."""
+
+    @staticmethod
+    def forward(ctx: Any, tape: _Tape, count: int, *parameters: Tensor) -> Tensor:
+        ctx.tape, ctx.count = tape, count
+        ctx.types = [parameter.dtype for parameter in parameters]
+        return parameters[0].new_empty(0)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, _token: Tensor) -> tuple[Tensor | None, ...]:
+        if not ctx.tape.gradients:
+            return (None,) * (2 + len(ctx.types))
+        weight_gradients, bias_gradient = ctx.tape.collect()
+        gradients = weight_gradients + [bias_gradient] * (len(ctx.types) - ctx.count)
+        return (None, None, *(g.to(dtype) for g, dtype in zip(gradients, ctx.types, strict=True)))
+
+
+class _Step(torch.autograd.Function):
+    """One step's y = f(sum_i x_i W_i^T + b): gradients flow to the inputs now, to the weights through the tape."""
+
+    @staticmethod
+    def forward(ctx: Any, tape: _Tape, _token: Tensor, *inputs: Tensor) -> Tensor:
+        cast = tuple(x.detach().to(tape.dtype) for x in inputs)
+        y = tape.product(cast)
+        ctx.tape, ctx.step = tape, len(tape.inputs)
+        ctx.types = [x.dtype for x in inputs]
+        tape.inputs.append(cast)
+        if tape.relu:
+            ctx.save_for_backward(y)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+        tape: _Tape = ctx.tape
+        if tape.relu:
+            (y,) = ctx.saved_tensors
+            dy = torch.ops.aten.threshold_backward(dy, y, 0)
+        if ctx.needs_input_grad[1]:
+            tape.keep(ctx.step, dy)
+        input_gradients = (
+            (dy @ weight).to(dtype) if needed else None
+            for weight, dtype, needed in zip(tape.weights, ctx.types, ctx.needs_input_grad[2:], strict=True)
+        )
+        return (None, None, *input_gradients)
+
+
+_scope: ContextVar[dict[tuple[Any, ...], tuple[_Tape, Tensor]] | None] = ContextVar("shared_weights", default=None)
+
+
+@contextmanager
+def shared_weights() -> Iterator[None]:
+    """The scope of one unroll, in which an affine map's weights do not change."""
+    token = _scope.set({})
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+def affine(
+    inputs: Sequence[Tensor], weights: Sequence[Tensor], biases: Sequence[Tensor] = (), *, relu: bool = False
+) -> Tensor:
+    """y = sum_i x_i W_i^T + sum_j b_j, rectified where `relu`.
+
+    Args:
+        inputs: one or more x_i [B, I_i].
+        weights: a W_i [O, I_i] for each input.
+        biases: any number of b_j [O].
+
+    Returns:
+        [B, O], in the autocast type where autocast is on, else in the weights' type.
+    """
+    device = inputs[0].device.type
+    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weights[0].dtype
+    scope = _scope.get()
+    if scope is None:
+        y = sum(F.linear(x.to(dtype), weight.to(dtype)) for x, weight in zip(inputs, weights, strict=True))
+        y = y + sum(biases).to(dtype) if biases else y  # type: ignore[union-attr]
+        return torch.relu(y) if relu else y  # type: ignore[arg-type]
+    key = (*map(id, weights), relu, dtype)
+    if key not in scope:
+        tape = _Tape(weights, biases, relu, dtype)
+        scope[key] = (tape, _Collect.apply(tape, len(weights), *weights, *biases))  # type: ignore[assignment]
+    tape, token = scope[key]
+    if not torch.is_grad_enabled():
+        return tape.product([x.to(dtype) for x in inputs])
+    return _Step.apply(tape, token, *inputs)  # type: ignore[return-value]

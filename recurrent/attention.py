@@ -1,0 +1,60 @@
+"""Windows on an image that two systems share: the house's coordinates, and DRAW's Gaussian filterbank.
+
+Coordinates are (x, y) in [-1, 1] with 0 at the image's centre and -1, +1 at its outer edges, so that pixel i of W has
+its centre at (2 i + 1) / W - 1. DRAW's own g~ in [-1, 1] spans (W + 1) pixels instead: see `from_draw`.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+def to_pixels(coordinate: Tensor, size: int) -> Tensor:
+    """From [-1, 1] to 0-based pixels, in which pixel i's centre is i and the image spans [-0.5, size - 0.5]."""
+    return (coordinate + 1) * (size / 2) - 0.5
+
+
+def from_draw(g: Tensor, size: int) -> Tensor:
+    """DRAW's g~ to the house's coordinate: equation 22's centre (size + 1) / 2 (g~ + 1), 1-based, is this one's pixel."""
+    return g * ((size + 1) / size)
+
+
+class Window(NamedTuple):
+    """Gaussian windows of N x N filters: centre (x, y) in [-1, 1], stride and deviation in pixels; each [B]."""
+
+    x: Tensor
+    y: Tensor
+    stride: Tensor
+    sigma: Tensor
+
+
+def filterbank(centre: Tensor, stride: Tensor, sigma: Tensor, count: int, size: int) -> Tensor:
+    """One axis' Gaussian filters (Gregor et al. 2015, equations 19, 20, 25, 26), here in 0-based pixels.
+
+    Filter i of N sits at centre + (i - (N - 1) / 2) stride; its weights over the pixels sum to 1. They are normalised
+    as a softmax, so that a filter wholly off the image, or one much narrower than a pixel, still gives finite weights.
+
+    Args:
+        centre: in [-1, 1] [B].
+        stride: distance between neighbouring filters, pixels [B].
+        sigma: standard deviation, pixels, above 0 [B].
+        count: N, 1 or more.
+        size: pixels along the axis, A (or B).
+
+    Returns:
+        [B, N, size].
+    """
+    offsets = torch.arange(count, device=centre.device, dtype=centre.dtype) - (count - 1) / 2
+    means = to_pixels(centre, size)[:, None] + offsets * stride[:, None]  # [B, N]
+    pixels = torch.arange(size, device=centre.device, dtype=centre.dtype)
+    distances = (pixels - means[:, :, None]) / sigma[:, None, None]  # [B, N, size]
+    return torch.softmax(-0.5 * distances.square(), dim=-1)
+
+
+def read_window(images: Tensor, window: Window, count: int) -> Tensor:
+    """F_Y x F_X^T for every channel (equation 27 without its intensity): images [B, C, H, W] to [B, C, N, N]."""
+    height, width = images.shape[-2:]
+    filters_x = filterbank(window.x, window.stride, window.sigma, count, width)
+    filters_y = filterbank(window.y, window.stride, window.sigma, count, height)
+    return filters_y[:, None] @ images @ filters_x[:, None].transpose(-1, -2)

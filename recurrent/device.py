@@ -1,0 +1,32 @@
+"""Where and in which number format the products run."""
+
+import torch
+
+
+def mixed_precision(precision: str, device: torch.device) -> str:
+    """accelerate's name for a config's precision: `auto` takes bf16 where the processor multiplies it natively."""
+    if precision != "auto":
+        return {"fp32": "no", "bf16": "bf16"}[precision]
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported() else "no"
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    native = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
+    return "bf16" if device.type == "cpu" and native else "no"
+
+
+def allow_fast_fp32() -> bool:
+    """Let oneDNN multiply fp32 matrices where it is exact to fp32 rounding; say whether it does.
+
+    torch multiplies fp32 on the CPU through another library that is up to twice slower on some processors. torch's
+    switch for oneDNN also permits bf16 products on processors that have matrix units for them, so a product is tried
+    first, and the switch is put back unless its rounding is fp32's.
+    """
+    matmul = torch.backends.mkldnn.matmul
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.rand(64, 64, generator=generator) for _ in range(2))
+    before = matmul.fp32_precision
+    matmul.fp32_precision = "bf16"
+    error = ((a @ b).double() / (a.double() @ b.double()) - 1).abs().max().item()
+    if error > 1e-5:
+        matmul.fp32_precision = before
+    return error <= 1e-5

@@ -1,0 +1,1 @@
+"""The stages from data to pictures: data, train, checkpoint, evaluate, animate. They meet through files."""

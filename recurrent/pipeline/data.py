@@ -1,0 +1,172 @@
+"""Batches of images, as pure functions of (seed, step, batch size): a resumed run sees what an unbroken one saw.
+
+All images of a source are one uint8 tensor [N, C, H, W] on the device.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from recurrent.config import DATASETS, DataConfig
+from recurrent.errors import InputError
+from recurrent.pipeline import canvas
+from recurrent.pipeline.digits import load_digits
+from recurrent.pipeline.draws import integers, permutation
+from recurrent.pipeline.folder import load_folder
+from recurrent.pipeline.framing import read_image as read_image
+from recurrent.pipeline.images import Images
+from recurrent.pipeline.mnist import load_mnist
+from recurrent.system import Batch, Shape
+
+FROZEN = 10_000
+"""Canvases in a held-out set of `translated` or `cluttered`."""
+
+Split = Literal["validation", "test"]
+
+
+class Source:
+    """The images of one run: shuffled batches to train on, and held-out sets that never change."""
+
+    def __init__(
+        self,
+        train: Images,
+        test: Images,
+        classes: tuple[str, ...],
+        seed: int,
+        *,
+        validation: int = 0,
+        shift: int = 0,
+        scene: canvas.Scene | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        _check(train, validation, shift, scene)
+        order = permutation(seed, "validation split", 0, len(train.labels))
+        self._train = _take(train, order[validation:].sort().values, device)
+        self._held = {"validation": _take(train, order[:validation].sort().values, device), "test": _to(test, device)}
+        self._seed, self._shift, self._scene = seed, shift, scene
+        channels, height, width = train.pixels.shape[1:] if scene is None else (1, scene.size, scene.size)
+        self.shape = Shape(channels, height, width, len(classes))
+        self.classes = classes
+        self.examples = len(self._train.labels)
+        self._epoch: tuple[int, Tensor] = (-1, torch.empty(0))
+
+    def batch(self, step: int, batch_size: int) -> Batch:
+        """Training batch number `step`; an epoch has examples // batch_size of them, each example in one at most.
+
+        Raises:
+            InputError: the batch is larger than the training set.
+        """
+        batches = self.examples // batch_size
+        if batches == 0:
+            found = f"a batch of {batch_size}"
+            raise InputError(f"at most the {self.examples} training images", found, "lower --batch-size")
+        epoch, index = divmod(step, batches)
+        chosen = self._order(epoch)[index * batch_size : (index + 1) * batch_size]
+        pixels = self._pixels(chosen, step)
+        if self._shift:
+            moved = integers(self._seed, "shift", step, batch_size, [2 * self._shift + 1] * 2).to(pixels.device)
+            down, right = (moved - self._shift).unbind(1)
+            pixels = canvas.shift(pixels, down, right, self._shift)
+        return Batch(_float(pixels), self._train.labels.index_select(0, chosen))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the images live."""
+        return self._train.pixels.device
+
+    def held_out(self, split: Split) -> Batch:
+        """A whole held-out set, made of images that no training batch holds.
+
+        The canvases of `translated` and `cluttered` are 10,000, drawn by a fixed seed from the held-out digits alone.
+
+        Raises:
+            InputError: no validation images were held out.
+        """
+        images = self._held[split]
+        if len(images.labels) == 0:
+            raise InputError("validation images", "none held out", "train with --validation, e.g. --validation 5000")
+        if self._scene is None:
+            return Batch(_float(images.pixels), images.labels)
+        pixels, labels = frozen(images, self._scene, split)
+        return Batch(_float(pixels), labels)
+
+    def _pixels(self, chosen: Tensor, step: int) -> Tensor:
+        pool = self._train.pixels
+        if self._scene is None:
+            return pool.index_select(0, chosen)
+        where = canvas.layout(chosen, len(pool), pool.shape[-1], self._scene, self._seed, "canvas", step)
+        return canvas.paint(pool, chosen, where, self._scene)
+
+    def _order(self, epoch: int) -> Tensor:
+        if self._epoch[0] != epoch:
+            order = permutation(self._seed, "epoch", epoch, self.examples)
+            self._epoch = (epoch, order.to(self._train.pixels.device))
+        return self._epoch[1]
+
+
+def frozen(images: Images, scene: canvas.Scene, split: Split, count: int = FROZEN) -> Images:
+    """`count` canvases uint8 [count, 1, size, size] of held-out images, the same in every run; image i's digit is i."""
+    chunks, labels = [], []
+    pool, side = images.pixels, images.pixels.shape[-1]
+    for start in range(0, count, 1000):
+        chosen = torch.arange(start, min(start + 1000, count), device=pool.device) % len(pool)
+        where = canvas.layout(chosen, len(pool), side, scene, 0, f"frozen {split}", start)
+        chunks.append(canvas.paint(pool, chosen, where, scene).to(torch.uint8))
+        labels.append(images.labels[chosen])
+    return Images(torch.cat(chunks), torch.cat(labels))
+
+
+def load(config: DataConfig, seed: int, device: torch.device | str = "cpu") -> Source:
+    """The source that a config names.
+
+    Raises:
+        InputError: an unknown dataset, a missing, damaged or unfit file, a split that leaves nothing.
+    """
+    scene = None
+    name, _, path = config.dataset.partition(":")
+    classes = tuple(str(digit) for digit in range(10))
+    if name == "folder" and path:
+        train, test, classes = load_folder(path)
+    elif config.dataset == "digits":
+        train, test = load_digits()
+    elif config.dataset in ("mnist", "translated", "cluttered"):
+        train, test = load_mnist(config.data_dir)
+    else:
+        raise InputError(f"a dataset: {', '.join(DATASETS)} or folder:PATH", repr(config.dataset), "name one of them")
+    if config.dataset in ("translated", "cluttered"):
+        scene = _scene(config)
+    options = {"validation": config.validation, "shift": config.shift, "scene": scene, "device": device}
+    return Source(train, test, classes, seed, **options)
+
+
+def _check(train: Images, validation: int, shift: int, scene: canvas.Scene | None) -> None:
+    """What the config alone cannot know: whether its numbers fit the images."""
+    count, side = len(train.labels), min(train.pixels.shape[2:])
+    if not 0 <= validation < count:
+        raise InputError(f"0 to {count - 1} validation images of {count}", str(validation), "change --validation")
+    if not 0 <= shift < side:
+        raise InputError(f"a shift of 0 to {side - 1} pixels for images of {side}", str(shift), "change --shift")
+    if scene and scene.size < side:
+        raise InputError(f"a canvas of at least {side} pixels", str(scene.size), "change --canvas")
+    if scene and scene.pieces and not 1 <= scene.piece_size <= side:
+        raise InputError(f"pieces of 1 to {side} pixels", str(scene.piece_size), "change --piece-size")
+    if scene and scene.pieces < 0:
+        raise InputError("0 pieces or more", str(scene.pieces), "change --pieces")
+
+
+def _scene(config: DataConfig) -> canvas.Scene:
+    return canvas.Scene(config.canvas, config.pieces if config.dataset == "cluttered" else 0, config.piece_size)
+
+
+def _float(pixels: Tensor) -> Tensor:
+    """Pixel values 0 ... 255 as float32 in [0, 1]."""
+    return pixels.to(torch.float32).div_(255)
+
+
+def _take(images: Images, rows: Tensor, device: torch.device | str) -> Images:
+    return _to(Images(images.pixels[rows], images.labels[rows]), device)
+
+
+def _to(images: Images, device: torch.device | str) -> Images:
+    return Images(images.pixels.to(device).contiguous(), images.labels.to(device))

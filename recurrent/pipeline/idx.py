@@ -1,0 +1,54 @@
+"""Reading idx files, the format that MNIST comes in, plain or gzipped, and trusting nothing that they say.
+
+Layout: two zero bytes, a type (8 is uint8), the number of axes, each axis's length (32 bits, big-endian), the values.
+"""
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from recurrent.errors import InputError
+
+LIMIT = 2**30
+"""Most bytes that a file may hold; MNIST's largest holds 47 million."""
+
+
+def read_idx(path: Path, axes: int) -> np.ndarray:
+    """The uint8 array with so many axes that `path` holds (gzipped if its name ends in .gz).
+
+    Nothing is allocated before the header is checked against the file's size (gzipped: against `LIMIT`).
+
+    Raises:
+        InputError: the file cannot be read, is no idx file of uint8 with so many axes, or is too short or too long.
+    """
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            sizes, header = _header(path, file.read(4 + 4 * axes), axes), 4 + 4 * axes
+            total = math.prod(sizes)
+            if total > LIMIT:
+                raise _bad(path, f"at most {LIMIT} bytes of data", f"a header that claims {total}")
+            if path.suffix != ".gz" and path.stat().st_size != header + total:
+                raise _bad(path, f"{header + total} bytes", f"{path.stat().st_size}")
+            data = bytearray(file.read(total + 1))
+    except (OSError, EOFError, zlib.error) as error:
+        raise _bad(path, "a file that can be read to its end", str(error)) from None
+    if len(data) != total:
+        found = f"{header + len(data)}" if len(data) < total else "more"
+        raise _bad(path, f"{header + total} bytes unpacked", found)
+    return np.frombuffer(data, np.uint8).reshape(sizes)
+
+
+def _header(path: Path, header: bytes, axes: int) -> tuple[int, ...]:
+    magic = bytes((0, 0, 8, axes))
+    if len(header) < 4 + 4 * axes:
+        raise _bad(path, f"an idx header of {4 + 4 * axes} bytes", f"{len(header)} bytes")
+    if header[:4] != magic:
+        raise _bad(path, f"an idx file of uint8 with {axes} axes (first bytes {magic.hex()})", header[:4].hex())
+    return tuple(int(size) for size in np.frombuffer(header, ">u4", offset=4))
+
+
+def _bad(path: Path, expected: str, found: str) -> InputError:
+    return InputError(f"{expected} in {path}", found, "delete the file and fetch it again")

@@ -1,0 +1,76 @@
+"""Picture files, opened with care: a name ending in .png proves nothing."""
+
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from recurrent.errors import InputError
+
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
+"""What is opened. Of pillow's others, some start further programs."""
+
+LIMIT = 2**26
+"""Most pixels in a picture: 67 million."""
+
+
+class Images(NamedTuple):
+    """Pictures uint8 [N, C, H, W] and labels int64 [N]."""
+
+    pixels: Tensor
+    labels: Tensor
+
+
+def open_image(path: Path) -> Image.Image:
+    """The picture in a file, not decoded yet (its mode and size are known); close it or use it in a `with`.
+
+    Raises:
+        InputError: no such file, no picture of a known format, or one that claims more than `LIMIT` pixels.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = Image.open(path, formats=FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise InputError(f"at most {LIMIT} pixels in {path}", "a claim of far more", "give a smaller one") from None
+    except FileNotFoundError:
+        raise InputError(f"a picture at {path}", "no such file", "give the path of one") from None
+    except Exception as error:  # a decoder that meets nonsense raises whatever it likes
+        found = "a folder" if path.is_dir() else _said(error, path)
+        raise InputError(f"a picture in {path}", found, f"give one of the formats {', '.join(FORMATS)}") from None
+    if image.width * image.height > LIMIT:
+        image.close()
+        found = f"a claim of {image.width}x{image.height}"
+        raise InputError(f"at most {LIMIT} pixels in {path}", found, "give a smaller one")
+    return image
+
+
+def decode(image: Image.Image, path: Path, mode: str) -> np.ndarray:
+    """Its pixels, uint8 [H, W] for mode "L" or [H, W, 3] for "RGB"; upright, on white where it is transparent.
+
+    Raises:
+        InputError: the file breaks off or makes no sense.
+    """
+    try:
+        upright = ImageOps.exif_transpose(image)
+        if upright.mode.startswith("I"):  # 16 bits a pixel, which pillow would clip at 255
+            upright = Image.fromarray((np.asarray(upright).clip(0, 65535) // 257).astype(np.uint8))
+        elif "A" in upright.mode or "transparency" in upright.info:
+            upright = upright.convert("RGBA")
+            upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
+        return np.asarray(upright.convert(mode))
+    except Exception as error:  # as above
+        raise InputError(f"a whole picture in {path}", _said(error, path), "save or fetch it again") from None
+
+
+def is_grey(image: Image.Image) -> bool:
+    """Whether a picture has no colours."""
+    return image.mode in ("1", "L", "LA", "La") or image.mode.startswith("I")
+
+
+def _said(error: Exception, path: Path) -> str:
+    """What a decoder found, without the path that some of them repeat."""
+    return "something else" if str(path) in str(error) else str(error) or type(error).__name__

@@ -1,0 +1,190 @@
+"""Training: one loop for every system, on one process or several, whose every step is a function of (seed, step).
+
+Batches, noise and learning rate depend on the step's number and the seed alone, so a snapshot holds the weights, the
+optimizer's moments, the moving average and the step: nothing else is needed to go on bit for bit.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from recurrent.config import Run, TrainConfig
+from recurrent.device import allow_fast_fp32, mixed_precision
+from recurrent.errors import InputError
+from recurrent.pipeline.checkpoint import Snapshot, load_into
+from recurrent.pipeline.data import Source
+from recurrent.system import Episode, load
+from recurrent.tree import map_tensors
+from recurrent.unroll import Unrolled
+
+LOG_EVERY_SECONDS = 1.0
+
+
+class Progress(NamedTuple):
+    """How training stands: means since the last report; rates in images per second; times in seconds."""
+
+    step: int
+    steps: int
+    epoch: float
+    images_per_second: float
+    seconds: float
+    loss: float
+    terms: dict[str, float]
+    health: dict[str, float]
+    learning_rate: float
+    warnings: tuple[str, ...]
+
+
+def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
+    """A linear warm-up from 0 and a cosine down to `final_learning_rate`, for step 0 .. steps - 1."""
+    warmup = round(config.warmup * steps)
+    if step < warmup:
+        return config.learning_rate * (step + 1) / warmup
+    done = (step - warmup) / max(1, steps - warmup)
+    cosine = (1 + math.cos(math.pi * done)) / 2
+    return config.learning_rate * (config.final_learning_rate + (1 - config.final_learning_rate) * cosine)
+
+
+def train(run: Run[Any], source: Source, *, resume: Snapshot | None = None) -> Iterator[Progress | Snapshot]:
+    """Train a run, from its beginning or from a snapshot.
+
+    Yields:
+        A `Progress` about once a second, a `Snapshot` every `save_every_seconds` and at the end.
+
+    Raises:
+        InputError: the batch is larger than the data, the snapshot is of another model, or the loss is not finite.
+    """
+    learner = Learner(run, source)
+    if resume is not None:
+        learner.restore(resume)
+    saved = reported = began = time.perf_counter()
+    steps_before = learner.step
+    while learner.step < learner.steps:
+        learner.advance()
+        now = time.perf_counter()
+        last = learner.step == learner.steps
+        if last or now - reported >= LOG_EVERY_SECONDS:
+            done = (learner.step - steps_before) * run.train.batch_size
+            yield learner.report(now - began, done / (now - reported))
+            steps_before, reported = learner.step, time.perf_counter()
+        if last or now - saved >= run.train.save_every_seconds:
+            yield learner.snapshot()
+            saved = time.perf_counter()
+
+
+class Learner:
+    """A model, its optimizer and where they stand; `advance` takes one step."""
+
+    def __init__(self, run: Run[Any], source: Source) -> None:
+        config = run.train
+        if config.batch_size > source.examples:
+            raise InputError(
+                f"at most the {source.examples} training images in a batch",
+                f"batch_size = {config.batch_size}",
+                "choose a smaller batch_size",
+            )
+        if config.threads:
+            torch.set_num_threads(config.threads)
+        self.run, self.source, self.step = run, source, 0
+        self.steps = config.epochs * (source.examples // config.batch_size)
+        self.system = load(run.system)
+        device = source.device
+        AcceleratorState._reset_state(reset_partial_state=False)  # one process may train several runs
+        self.accelerator = Accelerator(
+            mixed_precision=mixed_precision(config.precision, device), cpu=device.type == "cpu", step_scheduler_with_optimizer=False
+        )
+        if device.type == "cpu":
+            allow_fast_fp32()
+        torch.manual_seed(config.seed)
+        self.core = self.system.build(run.model, source.shape).to(device)
+        trainable = [p for p in self.core.parameters() if p.requires_grad]
+        self.optimizer = torch.optim.Adam(trainable, lr=config.learning_rate, fused=True)
+        self.model = self.accelerator.prepare(Unrolled(self.core, config.detach_every or None))
+        average = get_ema_multi_avg_fn(config.ema)
+        self.average = AveragedModel(self.core, multi_avg_fn=average) if config.ema else None
+        self.losses: list[Tensor] = []
+        self.terms: list[dict[str, Tensor]] = []
+        self.last: tuple[Any, Episode] | None = None
+
+    def advance(self) -> None:
+        """One step of the optimizer on one batch, this process's share of it."""
+        config = self.run.train
+        batch = self.source.batch(self.step, config.batch_size)
+        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step)
+        episode = self.system.episode(batch, self.run.model, generator, progress=self.step / self.steps)
+        episode = self._share(episode)
+        outputs = self.model(episode.inputs, episode.context)
+        loss = self.system.loss(outputs, episode, self.run.model)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.accelerator.backward(loss.total)
+        if config.clip:
+            nn.utils.clip_grad_norm_(self.core.parameters(), config.clip)
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.step, self.steps, config)
+        self.optimizer.step()
+        self.step += 1
+        if self.average is not None:
+            self.average.update_parameters(self.core)
+        self.losses.append(loss.total.detach())
+        self.terms.append(loss.terms)
+        self.last = (map_tensors(Tensor.detach, outputs), episode)
+
+    def _share(self, episode: Episode) -> Episode:
+        """This process's examples: every P-th of the global batch, so that an image's rollouts stay together."""
+        rank, processes = self.accelerator.process_index, self.accelerator.num_processes
+        if processes == 1:
+            return episode
+        if self.run.train.batch_size % processes:
+            raise InputError(f"a batch_size that {processes} processes can share", str(self.run.train.batch_size), "change it")
+        return Episode(
+            map_tensors(lambda leaf: leaf[:, rank::processes], episode.inputs),
+            map_tensors(lambda leaf: leaf[rank::processes], episode.context),
+            episode.targets[rank::processes],
+        )
+
+    def report(self, seconds: float, rate: float) -> Progress:
+        """Means of the loss and its terms since the last report, and the last batch's health."""
+        loss = torch.stack(self.losses).mean().item()
+        if not math.isfinite(loss):
+            raise InputError("a finite loss", f"{loss} by step {self.step}", "lower the learning rate, or set --clip")
+        terms = {name: torch.stack([t[name] for t in self.terms]).mean().item() for name in self.terms[0]}
+        assert self.last is not None
+        outputs, episode = self.last
+        health = self.system.health(outputs, episode, self.run.model)
+        warnings = tuple(self.system.warnings(health, self.run.model))
+        self.losses, self.terms = [], []
+        epoch = self.step * self.run.train.batch_size / self.source.examples
+        rate_now = self.optimizer.param_groups[0]["lr"]
+        return Progress(self.step, self.steps, epoch, rate, seconds, loss, terms, health, rate_now, warnings)
+
+    def snapshot(self) -> Snapshot:
+        """Copies of everything that the next step depends on."""
+        tensors = {f"model/{name}": t for name, t in self.core.state_dict().items()}
+        if self.average is not None:
+            tensors |= {f"ema/{name}": t for name, t in self.average.module.state_dict().items()}
+        for name, parameter in self.core.named_parameters():
+            for key, value in self.optimizer.state.get(parameter, {}).items():
+                tensors[f"optimizer/{name}/{key}"] = value
+        tensors = {name: t.detach().to("cpu", copy=True).contiguous() for name, t in tensors.items()}
+        return Snapshot(self.step, tensors, {"steps": self.steps, "seed": self.run.train.seed})
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on from a snapshot of this very model."""
+        load_into(self.core, snapshot.tensors, "model/")
+        for name, parameter in self.core.named_parameters():
+            prefix = f"optimizer/{name}/"
+            state = {k.removeprefix(prefix): t.clone() for k, t in snapshot.tensors.items() if k.startswith(prefix)}
+            if state:
+                on_device = {k: t if k == "step" else t.to(parameter.device) for k, t in state.items()}
+                self.optimizer.state[parameter] = on_device
+        if self.average is not None:
+            load_into(self.average.module, snapshot.tensors, "ema/")
+            self.average.n_averaged.fill_(snapshot.step)
+        self.step = snapshot.step

@@ -1,0 +1,186 @@
+"""A run folder: `run.json` says what was trained, on what and by which versions; checkpoints and results lie beside."""
+
+import contextlib
+import dataclasses
+import datetime
+import importlib
+import importlib.metadata
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+import recurrent
+from recurrent.config import TABLES, Run, differences, from_dict, to_dict
+from recurrent.errors import InputError
+from recurrent.files import lock, read_json, unwritable, write_json
+from recurrent.system import Shape
+
+FORMAT = 1
+"""The layout of run.json; raised when an older Saccade could not read it."""
+
+KEYS = ("format", "system", *TABLES, "shape", "classes", "facts")
+BEGUN_ANEW = ("checkpoint-*.safetensors", "metrics.json", "log.jsonl")
+"""What `create(fresh=True)` removes: files that would be taken for the new run's; pictures stay."""
+
+
+class RunFolder(NamedTuple):
+    """An opened run: its settings, the data's shape and class names, facts (versions, git commit, command, time)."""
+
+    path: Path
+    run: Run[Any]
+    shape: Shape
+    classes: tuple[str, ...]
+    facts: dict[str, Any]
+
+
+def create(
+    path: Path | str, run: Run[Any], shape: Shape, classes: tuple[str, ...], *, fresh: bool = False
+) -> RunFolder:
+    """Begin a run in a new or empty folder, or come back to the same run in its own; call it before taking `lock`.
+
+    `fresh` begins anew in a folder that holds a run: its checkpoints, log and metrics are removed.
+
+    Raises:
+        InputError: the folder holds something else, another run's settings, or is in use by another process.
+    """
+    path = Path(path)
+    try:
+        if path.exists() and not path.is_dir():
+            raise InputError("a folder to train into", f"a file at {path}", "give another --out")
+        known = (path / "run.json").exists()
+        if path.exists() and not known and any(not item.name.startswith(".") for item in path.iterdir()):
+            raise InputError("a new or empty folder, or a run folder", f"other files in {path}", "give another --out")
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    with lock(path):
+        if (path / "run.json").exists():
+            if not fresh:
+                return _resumed(open_run(path), run, shape, classes)
+            _remove_old(path)
+        folder = RunFolder(path, run, shape, tuple(classes), _facts())
+        write_json(path / "run.json", _written(folder))
+        return folder
+
+
+def open_run(path: Path | str) -> RunFolder:
+    """The run in a folder.
+
+    Raises:
+        InputError: no run folder, or a run.json that is damaged, of another format, or of an unknown system or setting.
+    """
+    path = Path(path)
+    if not (path / "run.json").exists():
+        found = f"no run.json in {path}" if path.is_dir() else f"no folder {path}"
+        raise InputError("a run folder", found, "give the folder that a training wrote (its --out)")
+    source = str(path / "run.json")
+    data = read_json(path / "run.json", "the run.json of a run folder")
+    if data.get("format") != FORMAT:
+        raise InputError(f"format {FORMAT} in {source}", f"{data.get('format')!r:.40}", "use the Saccade that wrote it")
+    for key in sorted(data.keys() ^ set(KEYS)):
+        found = f"{'no' if key in KEYS else 'the unknown key'} {key!r:.40}"
+        raise InputError(f"the keys {', '.join(KEYS)} in {source}", found, "give the file as it was written")
+    run = from_dict({key: data[key] for key in ("system", *TABLES)}, _config(data["system"], source), source)
+    return RunFolder(path, run, _shape(data["shape"], source), _classes(data, source), _table(data["facts"], source))
+
+
+def _resumed(folder: RunFolder, run: Run[Any], shape: Shape, classes: tuple[str, ...]) -> RunFolder:
+    """The run that is there, with the new circumstances (threads, data folder), if it is the same run."""
+    changed = differences(folder.run, run)
+    for name, old, new in (("shape", folder.shape, shape), ("classes", folder.classes, tuple(classes))):
+        if old != new:
+            changed.append(f"the data's {name}: {tuple(old)}, now {tuple(new)}")
+    if changed:
+        do = "give the same settings to resume, --fresh to begin anew, or another --out"
+        raise InputError(f"the settings of the run in {folder.path}", "; ".join(changed), do)
+    return folder._replace(run=run)
+
+
+def _remove_old(path: Path) -> None:
+    """Make room for a new run, in a folder whose run.json is Saccade's, of whatever version and settings."""
+    data = read_json(path / "run.json", "the run.json of a run folder")
+    if not {"format", "system"} <= data.keys():
+        raise InputError("a run folder to begin anew in", f"another program's {path}/run.json", "give another --out")
+    try:
+        for pattern in BEGUN_ANEW:
+            for file in path.glob(pattern):
+                file.unlink()
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def _written(folder: RunFolder) -> dict[str, Any]:
+    tables = to_dict(folder.run)
+    shape, classes = folder.shape._asdict(), list(folder.classes)
+    return {"format": FORMAT, **tables, "shape": shape, "classes": classes, "facts": folder.facts}
+
+
+def _config(system: Any, source: str) -> type[Any]:
+    """A system's Config. The name is a stranger's, so nothing is imported but a package that lies beside this one."""
+    beside = Path(recurrent.__file__).parents[1]
+    if isinstance(system, str) and system.isidentifier() and (beside / system / "system.py").is_file():
+        with contextlib.suppress(ModuleNotFoundError):
+            config = getattr(importlib.import_module(f"{system}.config"), "Config", None)
+            if isinstance(config, type) and dataclasses.is_dataclass(config):
+                return config
+    raise InputError("a system of this Saccade", f"{system!r:.40} in {source}", "give a run of a system that it has")
+
+
+def _shape(data: Any, source: str) -> Shape:
+    whole = isinstance(data, dict) and list(data) == list(Shape._fields)
+    if whole and all(type(value) is int and 1 <= value < 1 << 20 for value in data.values()):
+        return Shape(**data)
+    raise InputError(f"{', '.join(Shape._fields)} as the shape in {source}", f"{data!r:.80}", "restore the file")
+
+
+def _classes(data: dict[str, Any], source: str) -> tuple[str, ...]:
+    names, count = data["classes"], data["shape"]["classes"]
+    if isinstance(names, list) and len(names) == count and all(isinstance(name, str) for name in names):
+        return tuple(names)
+    raise InputError(f"{count} class names in {source}", f"{names!r:.80}", "restore the file")
+
+
+def _table(data: Any, source: str) -> dict[str, Any]:
+    if isinstance(data, dict):
+        return data
+    raise InputError(f"a table of facts in {source}", f"{data!r:.80}", "restore the file")
+
+
+def _facts() -> dict[str, Any]:
+    return {
+        "versions": {"python": platform.python_version(), "torch": torch.__version__, "saccade": _version()},
+        "git_commit": _git_commit(),
+        "command": list(sys.argv),
+        "begun": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _version() -> str | None:
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version("saccade")
+    return None
+
+
+def _git_commit() -> str | None:
+    """The commit of the source that runs, with "+changes" where files differ from it; None for an installed wheel."""
+    root = Path(recurrent.__file__).parents[1]
+    if not (root / ".git").exists():
+        return None
+    answers = list(_git(root, ("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no")))
+    return answers[0] + ("+changes" if answers[1] else "") if len(answers) == 2 else None
+
+
+def _git(root: Path, *commands: tuple[str, ...]) -> Iterator[str]:
+    for command in commands:
+        try:
+            done = subprocess.run(["git", "-C", str(root), *command], capture_output=True, text=True, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            return
+        if done.returncode != 0:
+            return
+        yield done.stdout.strip()

@@ -1,0 +1,152 @@
+"""What a person sees: a line that follows training, tables of results, and where things were written. Torch-free.
+
+Results go to stdout, everything else to stderr, so that `--json` leaves one JSON object on stdout.
+"""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+PLAIN_EVERY_SECONDS = 10.0
+MOST_CLASSES_SHOWN = 20
+
+
+class Event(Protocol):
+    """What the training loop reports."""
+
+    @property
+    def step(self) -> int: ...
+    @property
+    def steps(self) -> int: ...
+    @property
+    def epoch(self) -> float: ...
+    @property
+    def images_per_second(self) -> float: ...
+    @property
+    def loss(self) -> float: ...
+    @property
+    def terms(self) -> dict[str, float]: ...
+    @property
+    def health(self) -> dict[str, float]: ...
+    @property
+    def warnings(self) -> tuple[str, ...]: ...
+
+
+def say(text: str) -> None:
+    """A line for the person, on stderr."""
+    Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def give(result: Mapping[str, Any], *, as_json: bool = False) -> None:
+    """A command's result on stdout: one JSON object, or a line for each file in `wrote` and each command in `next`."""
+    if as_json:
+        print(json.dumps(result))  # noqa: T201
+        return
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    for path in result.get("wrote", []):
+        console.print(f"wrote {path}")
+    for command in result.get("next", []):
+        console.print(f"next: {command}")
+
+
+class Meter:
+    """Follows training: on a terminal a bar that moves, elsewhere a line every ten seconds; warnings once each."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False)
+        self.bar = Progress(
+            TextColumn("epoch {task.fields[epoch]:.1f}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[text]}"),
+            TimeRemainingColumn(),
+            console=self.console,
+            disable=not self.console.is_terminal,
+            expand=True,
+        )
+        self.task = self.bar.add_task("train", total=None, epoch=0.0, text="")
+        self.last = -PLAIN_EVERY_SECONDS
+        self.warned: set[str] = set()
+
+    def __enter__(self) -> Self:
+        self.bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.bar.stop()
+
+    def show(self, event: Event) -> None:
+        """Show how training stands."""
+        parts = {"loss": event.loss, **event.terms, "error %": event.health.get("error_percent")}
+        numbers = ", ".join(f"{name} {value:.3g}" for name, value in parts.items() if value is not None)
+        text = f"{event.images_per_second:,.0f} images/s, {numbers}"
+        self.bar.update(self.task, completed=event.step, total=event.steps, epoch=event.epoch, text=text)
+        now = time.monotonic()
+        if self.bar.disable and (now - self.last >= PLAIN_EVERY_SECONDS or event.step == event.steps):
+            self.console.print(f"epoch {event.epoch:.1f}, step {event.step}/{event.steps}: {text}", soft_wrap=True)
+            self.last = now
+        for warning in set(event.warnings) - self.warned:
+            self.console.print(f"warning: {warning}", soft_wrap=True, markup=False)
+            self.warned.add(warning)
+
+
+def show_metrics(metrics: Mapping[str, Any], classes: Sequence[str], title: str) -> None:
+    """metrics.json on stdout: a table of its groups and lists, the single facts in a line, the confusion matrix."""
+    console = Console(highlight=False)
+    table = Table(title=title, show_header=False, title_justify="left")
+    table.add_column()
+    table.add_column(justify="right")
+    facts, matrices = [], []
+    for name, value in metrics.items():
+        words = name.replace("_", " ")
+        if isinstance(value, Mapping):
+            table.add_section()
+            table.add_row(f"[bold]{words}[/bold]", "")
+            for key, cell in value.items():
+                table.add_row("  " + str(key).replace("_", " "), _text(cell))
+        elif isinstance(value, list) and value and isinstance(value[0], list):
+            matrices.append((words, value))
+        elif isinstance(value, list):
+            table.add_section()
+            table.add_row(f"[bold]{words}[/bold]", _text(value))
+        else:
+            facts.append(f"{words} {value}")
+    console.print(table)
+    console.print(", ".join(facts), markup=False)
+    for words, value in matrices:
+        if len(value) == len(classes) <= MOST_CLASSES_SHOWN:
+            console.print(_matrix(words, value, classes))
+
+
+def show_answers(answers: Sequence[Mapping[str, Any]]) -> None:
+    """For every image that was read: the label, its probability, and where the gaze went."""
+    table = Table("image", "label", "probability", "runners-up", "gaze (x, y)", title_justify="left")
+    for answer in answers:
+        ranked = sorted(answer["probabilities"].items(), key=lambda item: -item[1])
+        others = ", ".join(f"{label} {p:.1%}" for label, p in ranked[1:3])
+        gaze = " ".join(f"({x:+.2f}, {y:+.2f})" for x, y in answer["gaze"])
+        table.add_row(Path(answer["image"]).name, answer["label"], f"{ranked[0][1]:.1%}", others, gaze)
+    Console(highlight=False).print(table)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(map(_text, value))
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
+
+
+def _matrix(name: str, rows: list[list[int]], classes: Sequence[str]) -> Table:
+    table = Table(title=f"{name}: a row a true class, a column an answer", title_justify="left", box=None)
+    table.add_column("", style="bold")
+    for label in classes:
+        table.add_column(label, justify="right")
+    for label, row in zip(classes, rows, strict=True):
+        table.add_row(label, *("·" if count == 0 else str(count) for count in row))
+    return table

@@ -1,0 +1,223 @@
+"""What a system's verbs do, for every system alike: learn, measure, look, draw. Here the pipeline's stages meet."""
+
+import json
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from accelerate import PartialState
+
+from recurrent import terminal
+from recurrent.config import Run
+from recurrent.core import RecurrentCore
+from recurrent.errors import InputError
+from recurrent.pipeline import animate, checkpoint, data, evaluate, train
+from recurrent.pipeline.board import Board
+from recurrent.pipeline.framing import read_image
+from recurrent.system import Batch, Trace, load
+
+GLIDE_FRAMES = 4
+"""Frames that show the eye on its way from one glimpse to the next."""
+
+STRIP_COLUMNS = 3
+"""Large frames beside one another in a film strip."""
+
+
+class Network(NamedTuple):
+    """A trained network and the run folder it comes from."""
+
+    folder: checkpoint.RunFolder
+    core: RecurrentCore[Any, Any, Any, Any]
+
+
+def learn(run: Run[Any], out: Path, *, fresh: bool = False, tensorboard: bool = False) -> dict[str, Any] | None:
+    """Train a run in its folder, from its beginning or from where it stopped; what became of it.
+
+    With several processes all learn, and one of them writes; the others get None.
+
+    Raises:
+        InputError: data, model, folder and settings do not fit; nothing is written then.
+    """
+    state = _processes()
+    folder = None
+    with state.main_process_first():  # it downloads and creates; the others find it done
+        source = data.load(run.data, run.train.seed, _device())
+        load(run.system).build(run.model, source.shape)  # complains before anything is written,
+        source.batch(0, run.train.batch_size)  # and so does this
+        if state.is_main_process:
+            folder = checkpoint.create(out, run, source.shape, source.classes, fresh=fresh)
+        resume = checkpoint.newest(out)
+    if folder is None:
+        for _ in train.train(run, source, resume=resume):
+            pass
+        return None
+    if resume and resume.step != resume.facts.get("steps"):
+        terminal.say(f"{out} has a checkpoint of step {resume.step}: going on from there")
+    with checkpoint.lock(out):
+        return follow(folder, source, resume, tensorboard)
+
+
+def follow(
+    folder: checkpoint.RunFolder, source: data.Source, resume: checkpoint.Snapshot | None, tensorboard: bool
+) -> dict[str, Any]:
+    """Show, log and save what a training yields; the last report, and what was written."""
+    path, saved = folder.path, resume.step if resume else 0
+    result: dict[str, Any] = {"run": str(path), "step": saved, "wrote": []}
+    with ExitStack() as stack:
+        board = stack.enter_context(closing(Board(path / "tensorboard", saved))) if tensorboard else None
+        log = stack.enter_context(open(path / "log.jsonl", "a", encoding="utf-8"))
+        meter = stack.enter_context(terminal.Meter())
+        try:
+            for event in train.train(folder.run, source, resume=resume):
+                if isinstance(event, train.Progress):
+                    meter.show(event)
+                    log.write(json.dumps(event._asdict()) + "\n")
+                    log.flush()
+                    result |= event._asdict()
+                    if board:
+                        board.scalars(event)
+                else:
+                    result["wrote"] = [str(checkpoint.save(path, event, keep=folder.run.train.keep))]
+                    saved = event.step
+                    if board:
+                        board.picture("gaze", _at_work(folder, event, source), event.step)
+        except KeyboardInterrupt:
+            lost = f"the same command goes on from step {saved}" if saved else "nothing was saved yet"
+            terminal.say(f"saccade: stopped after step {result['step']}; {lost}")
+            raise
+    if result["wrote"]:
+        extra = [path / "tensorboard"] if tensorboard else []
+        result["wrote"] += [str(file) for file in (path / "run.json", path / "log.jsonl", *extra)]
+    return result
+
+
+def open_network(system: str, path: Path) -> Network:
+    """The network of a run folder as its newest checkpoint has it: the averaged weights, where an average was kept.
+
+    Raises:
+        InputError: no run folder, another system's, one without a whole checkpoint, or of another shape.
+    """
+    folder = checkpoint.open_run(path)
+    if folder.run.system != system:
+        do = f"use `saccade {folder.run.system}`"
+        raise InputError(f"a run of the system {system}", f"one of {folder.run.system} in {path}", do)
+    snapshot = checkpoint.newest(path)
+    if snapshot is None:
+        raise InputError(f"a checkpoint in {path}", "none", f"train first: saccade {system} train --out {path}")
+    return Network(folder, _restored(folder, snapshot).to(_device()))
+
+
+def open_images(system: str, path: Path, data_dir: str | None = None) -> tuple[Network, data.Source]:
+    """The network of a run folder and the images it was trained on; `data_dir` where they lie elsewhere now.
+
+    Raises:
+        InputError: see `open_network`; images that are missing, damaged, or of another shape than the network's.
+    """
+    network = open_network(system, path)
+    folder = network.folder
+    config = replace(folder.run.data, data_dir=data_dir) if data_dir else folder.run.data
+    source = data.load(config, folder.run.train.seed, _device())
+    if (source.shape, source.classes) != (folder.shape, folder.classes):
+        found = f"{tuple(source.shape)} with the classes {', '.join(source.classes):.80} in {config.dataset}"
+        do = "give the data that this run was trained on"
+        raise InputError(f"images of the network's shape {tuple(folder.shape)}", found, do)
+    return network, source
+
+
+def measure(network: Network, source: data.Source, split: Any) -> tuple[dict[str, Any], Path]:
+    """The metrics on a held-out split, and the file in the run folder that they were written to."""
+    metrics = evaluate.evaluate(network.folder.run, network.core, source, split)
+    name = "metrics.json" if split == "test" else f"metrics-{split}.json"
+    return metrics, checkpoint.write_json(network.folder.path / name, metrics)
+
+
+def held_out(source: data.Source, split: Any, index: int, count: int) -> Batch:
+    """`count` images of a split from `index` on."""
+    batch = source.held_out(split)
+    examples, last = len(batch.labels), index + count - 1
+    if index < 0 or count < 1 or last >= examples:
+        found = f"--index {index}" + (f" --count {count}" if count != 1 else "")
+        raise InputError(f"images 0 to {examples - 1} of the {split} split", found, "choose others")
+    return Batch(batch.images[index : last + 1], batch.labels[index : last + 1])
+
+
+def read_files(network: Network, files: Sequence[Path]) -> Batch:
+    """A person's own images, framed as the network's training images were; nobody knows their labels (-1)."""
+    folder = network.folder
+    digits = not folder.run.data.dataset.startswith("folder:")
+    images = torch.stack([read_image(file, folder.shape, digits=digits) for file in files])
+    return Batch(images.to(_device()), torch.full((len(files),), -1, device=_device()))
+
+
+def look(network: Network, batch: Batch, condition: str | None = None) -> Trace:
+    """What the network does with a batch, under one of its system's conditions."""
+    folder = network.folder
+    return evaluate.trace(folder.run, network.core, batch, folder.classes, condition=condition)
+
+
+def answers(trace: Trace, names: Iterable[Any]) -> list[dict[str, Any]]:
+    """Per image: its name, the answer, the truth where it is known, the probabilities and where the gaze went."""
+    probabilities = trace.outputs.logits[-1].float().softmax(dim=1).tolist()
+    found = []
+    for example, name in enumerate(names):
+        truth = int(trace.targets[example])
+        by_class = dict(zip(trace.classes, probabilities[example], strict=True))
+        gaze = trace.outputs.location[:, example].tolist()
+        label, known = max(by_class, key=by_class.__getitem__), truth >= 0
+        found.append(
+            {"image": name, "label": label, "truth": trace.classes[truth] if known else None}
+            | {"probabilities": by_class, "gaze": gaze}
+        )
+    return found
+
+
+def draw(network: Network, trace: Trace, film: Path | None, strip: Path | None, seconds: float) -> list[str]:
+    """Draw a trace as a film, as a strip, or both: one image at large, several as a wall of tiles; the files written.
+
+    Raises:
+        InputError: an ending that is no picture format's, or a folder that is not there; nothing is written then.
+    """
+    system, examples = load(network.folder.run.system), range(len(trace.targets))
+    picture = system.picture if len(examples) == 1 else system.tile
+    wrote = []
+    if film:
+        animate.check(film)
+    if strip:
+        films = [animate.frames(picture, trace, [example]) for example in examples]
+        steps = len(films[0].frames)
+        columns = min(steps, STRIP_COLUMNS) if len(films) == 1 else steps
+        wrote.append(str(animate.write_strip(strip, [frame for film in films for frame in film.frames], columns)))
+    if film:
+        films = [animate.frames(picture, trace, [example], between=GLIDE_FRAMES) for example in examples]
+        shown = films[0] if len(films) == 1 else animate.grid(films)
+        wrote.append(str(animate.write(film, shown, seconds_per_frame=seconds)))
+    return wrote
+
+
+def _at_work(folder: checkpoint.RunFolder, snapshot: checkpoint.Snapshot, source: data.Source) -> Any:
+    """A film strip of the network reading four training images."""
+    network = Network(folder, _restored(folder, snapshot).to(source.device))
+    trace = look(network, Batch(*(part[:4] for part in source.batch(0, folder.run.train.batch_size))))
+    films = [animate.frames(load(folder.run.system).tile, trace, [example]) for example in range(len(trace.targets))]
+    return animate.strip([frame for film in films for frame in film.frames], len(films[0].frames))
+
+
+def _restored(folder: checkpoint.RunFolder, snapshot: checkpoint.Snapshot) -> RecurrentCore[Any, Any, Any, Any]:
+    core = load(folder.run.system).build(folder.run.model, folder.shape)
+    averaged = any(name.startswith("ema/") for name in snapshot.tensors)
+    checkpoint.load_into(core, snapshot.tensors, "ema" if averaged else "model")
+    return core.eval()
+
+
+def _processes() -> PartialState:
+    """Which process this is, of how many, and on what device: as `accelerate launch` or `torchrun` say."""
+    return PartialState(cpu=not torch.accelerator.is_available())
+
+
+def _device() -> torch.device:
+    device = _processes().device
+    assert device is not None
+    return device

@@ -1,0 +1,28 @@
+"""What every test shares: one thread, no traceback swallowed, and real MNIST where it is at hand."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    torch.set_num_threads(1)  # two test processes share two cores
+
+
+@pytest.fixture(autouse=True)
+def _show_faults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SACCADE_DEBUG", "1")  # an internal error fails a test with its traceback
+
+
+@pytest.fixture
+def mnist() -> Path:
+    """The folder of real MNIST, which SACCADE_DATA names; without it the test is skipped."""
+    folder = os.environ.get("SACCADE_DATA")
+    if not folder:
+        pytest.skip("SACCADE_DATA names no folder with MNIST")
+    if not (Path(folder) / "MNIST" / "raw").is_dir():
+        pytest.skip(f"no MNIST/raw in SACCADE_DATA={folder}")
+    return Path(folder)

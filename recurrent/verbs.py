@@ -85,8 +85,8 @@ def follow(
                     if board:
                         board.picture("gaze", _at_work(folder, event, source), event.step)
         except KeyboardInterrupt:
-            lost = f"the same command goes on from step {saved}" if saved else "nothing was saved yet"
-            terminal.say(f"saccade: stopped after step {result['step']}; {lost}")
+            following = f"the same command goes on from step {saved}" if saved else "nothing was saved yet"
+            terminal.say(f"saccade: stopped; {following}")
             raise
     if result["wrote"]:
         extra = [path / "tensorboard"] if tensorboard else []
@@ -180,29 +180,34 @@ def draw(network: Network, trace: Trace, film: Path | None, strip: Path | None, 
     Raises:
         InputError: an ending that is no picture format's, or a folder that is not there; nothing is written then.
     """
-    system, examples = load(network.folder.run.system), range(len(trace.targets))
-    picture = system.picture if len(examples) == 1 else system.tile
     wrote = []
     if film:
         animate.check(film)
     if strip:
-        films = [animate.frames(picture, trace, [example]) for example in examples]
+        films = _films(network, trace)
         steps = len(films[0].frames)
         columns = min(steps, STRIP_COLUMNS) if len(films) == 1 else steps
         wrote.append(str(animate.write_strip(strip, [frame for film in films for frame in film.frames], columns)))
     if film:
-        films = [animate.frames(picture, trace, [example], between=GLIDE_FRAMES) for example in examples]
+        films = _films(network, trace, between=GLIDE_FRAMES)
         shown = films[0] if len(films) == 1 else animate.grid(films)
         wrote.append(str(animate.write(film, shown, seconds_per_frame=seconds)))
     return wrote
 
 
+def _films(network: Network, trace: Trace, between: int = 0) -> list[animate.Film]:
+    """A film of each example of a trace; small ones (`tile`, where the system has it) if they are several."""
+    system, examples = load(network.folder.run.system), range(len(trace.targets))
+    picture = system.picture if len(examples) == 1 else getattr(system, "tile", system.picture)
+    return [animate.frames(picture, trace, [example], between=between) for example in examples]
+
+
 def _at_work(folder: checkpoint.RunFolder, snapshot: checkpoint.Snapshot, source: data.Source) -> Any:
-    """A film strip of the network reading four training images."""
+    """A film strip of the network reading a training image."""
     network = Network(folder, _restored(folder, snapshot).to(source.device))
-    trace = look(network, Batch(*(part[:4] for part in source.batch(0, folder.run.train.batch_size))))
-    films = [animate.frames(load(folder.run.system).tile, trace, [example]) for example in range(len(trace.targets))]
-    return animate.strip([frame for film in films for frame in film.frames], len(films[0].frames))
+    batch = source.batch(0, folder.run.train.batch_size)
+    trace = look(network, Batch(batch.images[:1], batch.labels[:1]))
+    return animate.strip(_films(network, trace)[0].frames, STRIP_COLUMNS)
 
 
 def _restored(folder: checkpoint.RunFolder, snapshot: checkpoint.Snapshot) -> RecurrentCore[Any, Any, Any, Any]:

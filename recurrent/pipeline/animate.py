@@ -111,9 +111,10 @@ def write_strip(path: Path | str, frames: Sequence[Pixels], columns: int | None 
     path = Path(path)
     if path.suffix.lower() != ".png":
         raise InputError("a file name that ends in .png", repr(path.name), "a film strip is a PNG image")
+    _in_folder(path)
     sheet = io.BytesIO()
     Image.fromarray(strip(frames, columns)).save(sheet, "PNG", optimize=True)
-    write_whole(_in_folder(path), sheet.getvalue())
+    write_whole(path, sheet.getvalue())
     return path
 
 

@@ -48,7 +48,7 @@ def read(path):
     """A film's frames, their durations in milliseconds, and how often it loops (0: for ever)."""
     with Image.open(path) as film:
         pictures, durations = [], []
-        for i in range(film.n_frames):
+        for i in range(getattr(film, "n_frames", 1)):
             film.seek(i)
             film.load()
             pictures.append(np.asarray(film.convert("RGB")))
@@ -175,15 +175,14 @@ def test_a_missing_folder_is_said_before_the_work(tmp_path, parent):
         write_strip(tmp_path / parent / "strip.png", photograph(0))
 
 
-@pytest.mark.parametrize("name", ["film.gif", "strip.png"])
-def test_what_cannot_be_written_is_said_and_leaves_nothing_behind(tmp_path, name):
-    (tmp_path / name).mkdir()  # a folder stands where the file should
+def test_what_cannot_be_written_is_said_and_leaves_nothing_behind(tmp_path):
+    path = tmp_path / "film.png"
+    path.mkdir()  # a folder stands where the file should
     with pytest.raises(InputError, match="expected a folder that can be written to"):
-        if name == "film.gif":
-            write(tmp_path / name, frames(draw, TRACE, [0]))
-        else:
-            write_strip(tmp_path / name, photograph(0))
-    assert os.listdir(tmp_path) == [name]
+        write(path, frames(draw, TRACE, [0]))
+    with pytest.raises(InputError, match="expected a folder that can be written to"):
+        write_strip(path, photograph(0))
+    assert os.listdir(tmp_path) == ["film.png"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write anywhere")

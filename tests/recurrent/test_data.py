@@ -62,6 +62,16 @@ def test_batches_are_pure_functions(options: dict[str, Any]) -> None:
         assert not torch.equal(other.images, batches[3].images)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("options", SCENES.values(), ids=SCENES)
+def test_batches_are_the_same_on_a_gpu(options: dict[str, Any]) -> None:
+    here, there = source(5, **options), source(5, device="cuda", **options)
+    for mine, its in ((here.batch(3, 32), there.batch(3, 32)), (here.held_out("test"), there.held_out("test"))):
+        assert its.images.is_cuda
+        assert torch.equal(its.labels.cpu(), mine.labels)
+        assert torch.equal((its.images * 255).round().cpu(), (mine.images * 255).round())  # division may round apart
+
+
 @pytest.mark.parametrize("options", SCENES.values(), ids=SCENES)
 def test_batches_are_floats_in_zero_one(options: dict[str, Any]) -> None:
     data = source(**options)

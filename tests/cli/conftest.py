@@ -1,0 +1,80 @@
+"""The command line as a test sees it: typer's runner, and networks that were trained by it in a second."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from cli import app
+
+SMALL = ["--hidden", "32", "--features", "16", "--glimpses", "3", "--batch-size", "128", "--threads", "1"]
+
+
+class Answer(NamedTuple):
+    """What a command left: exit code, and the two streams."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> dict[str, Any]:
+        """The one JSON object on stdout."""
+        return json.loads(self.out)
+
+
+def saccade(*words: str | Path) -> Answer:
+    """Run the command; an internal error fails the test."""
+    result = CliRunner().invoke(app, [str(word) for word in words], prog_name="saccade", catch_exceptions=False)
+    return Answer(result.exit_code, result.stdout, result.stderr)
+
+
+def refused(*words: str | Path) -> str:
+    """Run a command that must end in one line for the person; that line, without its beginning."""
+    answer = saccade(*words)
+    assert (answer.code, answer.out) == (2, ""), answer
+    lines = answer.err.splitlines()
+    assert len(lines) == 1, answer.err
+    assert lines[0].startswith("saccade: expected "), lines
+    assert ", found " in lines[0]
+    assert "; " in lines[0]
+    return lines[0].removeprefix("saccade: ")
+
+
+@pytest.fixture(name="saccade")
+def _saccade() -> Callable[..., Answer]:
+    return saccade
+
+
+@pytest.fixture(name="refused")
+def _refused() -> Callable[..., str]:
+    return refused
+
+
+@pytest.fixture(scope="session")
+def small() -> list[str]:
+    """Options of a network that trains in a second."""
+    return SMALL
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished glimpse run; tests must leave its files as they are, or copy it."""
+    path = tmp_path_factory.mktemp("runs") / "ram"
+    answer = saccade("glimpse", "train", *SMALL, "--epochs", "4", "--validation", "100", "--out", path)
+    assert answer.code == 0, answer
+    return path
+
+
+@pytest.fixture
+def digit(tmp_path: Path) -> Path:
+    """A picture of a one: a dark stroke on light paper."""
+    pixels = np.full((60, 50), 240, np.uint8)
+    pixels[10:50, 22:28] = 20
+    path = tmp_path / "one.png"
+    Image.fromarray(pixels).save(path)
+    return path

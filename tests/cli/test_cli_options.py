@@ -1,0 +1,146 @@
+"""Options come from the config dataclasses, and TOML and the command line write the same config."""
+
+import re
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import pytest
+import tomli_w
+import typer
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from typer.testing import CliRunner
+
+from cli import SYSTEMS
+from recurrent.config import STRICT, DataConfig, TrainConfig
+from recurrent.options import flag, with_options
+
+VERBS = {"glimpse": {"train", "eval", "gif", "read"}, "baseline": {"train", "eval"}}
+
+
+def tables(system: str) -> dict[str, Any]:
+    return {"data": DataConfig, "model": SYSTEMS[system].config, "train": TrainConfig}
+
+
+def another(config: Any, name: str) -> Any:
+    """A valid value of a field that is not its default."""
+    if name in ("dataset", "data_dir"):
+        return {"dataset": "mnist", "data_dir": "/some/where"}[name]
+    field = config.__pydantic_fields__[name]
+    if get_origin(field.annotation) is Literal:
+        return next(choice for choice in get_args(field.annotation) if choice != field.default)
+    if field.annotation is bool:
+        return not field.default
+    for value in (field.default + 1, field.default * 0.5 + 0.01, field.default - 0.5):
+        try:
+            config(**{name: value})
+        except ValueError:
+            continue
+        return value
+    raise AssertionError(f"no other value for {name}")
+
+
+FIELDS = [
+    (system, table, field.name)
+    for system in SYSTEMS
+    for table, config in tables(system).items()
+    for field in fields(config)
+]
+
+
+@pytest.mark.parametrize(("system", "table", "name"), FIELDS, ids=["-".join(field) for field in FIELDS])
+def test_toml_and_command_line_write_the_same_run(
+    saccade: Any, tmp_path: Path, system: str, table: str, name: str
+) -> None:
+    value = another(tables(system)[table], name)
+    typed = [flag(name), str(value)]
+    if isinstance(value, bool):
+        typed = [flag(name) if value else f"--no-{flag(name)[2:]}"]
+    file = tmp_path / "run.toml"
+    file.write_text(tomli_w.dumps({table: {name: value}}))
+    by_options = saccade(system, "train", *typed, "--show-config", "--json").json()
+    by_file = saccade(system, "train", "--config", file, "--show-config", "--json").json()
+    plain = saccade(system, "train", "--show-config", "--json").json()
+    assert by_options == by_file
+    assert by_options[table].pop(name) == value
+    assert plain[table].pop(name) != value
+    assert by_options == plain
+
+
+def test_options_override_the_file(saccade: Any, tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text("[model]\nglimpses = 4\npatch = 6\n")
+    default = str(SYSTEMS["glimpse"].config().glimpses)
+    shown = saccade("glimpse", "train", "--config", file, "--glimpses", default, "--show-config", "--json").json()
+    assert (shown["model"]["glimpses"], shown["model"]["patch"]) == (int(default), 6)
+
+
+def test_show_config_writes_toml_that_reads_back(saccade: Any, tmp_path: Path) -> None:
+    words = ["glimpse", "train", "--glimpses", "7", "--learning-rate", "0.002", "--dataset", "mnist"]
+    shown = saccade(*words, "--show-config").out
+    assert tomllib.loads(shown)["model"]["glimpses"] == 7
+    file = tmp_path / "run.toml"
+    file.write_text(shown)
+    again = saccade("glimpse", "train", "--config", file, "--show-config", "--json").json()
+    assert again == saccade(*words, "--show-config", "--json").json()
+
+
+def test_a_row_chooses(saccade: Any, refused: Any, tmp_path: Path) -> None:
+    file = tmp_path / "table.toml"
+    file.write_text("[rows.7-glimpses]\npaper_error_percent = 1.07\n[rows.7-glimpses.model]\nglimpses = 7\n")
+    shown = saccade("glimpse", "train", "--config", file, "--row", "7-glimpses", "--show-config", "--json").json()
+    assert shown["model"]["glimpses"] == 7
+    assert "did you mean 7-glimpses?" in refused("glimpse", "train", "--config", file, "--row", "7-glimpse")
+    assert "add --row with one of 7-glimpses" in refused("glimpse", "train", "--config", file)
+    assert "name the TOML file" in refused("glimpse", "train", "--row", "7-glimpses")
+
+
+@dataclass(frozen=True, config=STRICT)
+class Future:
+    """A config that some later system might have."""
+
+    strokes: int = Field(default=3, ge=2, le=9)
+    """How many strokes of
+    the brush."""
+    mirror: bool = False
+    """Whether left is right."""
+    ink: Literal["blue", "black"] = "blue"
+    """Which ink."""
+
+
+def test_adding_a_field_adds_the_option_and_its_help() -> None:
+    seen: dict[str, Any] = {}
+
+    def command(ctx: typer.Context, *, given: dict[str, dict[str, Any]]) -> None:
+        seen.update(given)
+
+    app = typer.Typer()
+    app.command()(with_options(command, {"model": Future}))
+    text = " ".join(re.sub("[│╭╰─]", " ", CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output).split())
+    for part in ("--strokes", "How many strokes of the brush. (at least 2, at most 9)", "[default: 3]"):
+        assert part in text
+    for part in ("--mirror", "--no-mirror", "Whether left is right.", "blue|black"):
+        assert part in text
+    assert CliRunner().invoke(app, ["--strokes", "4", "--mirror"]).exit_code == 0
+    assert seen == {"model": {"strokes": 4, "mirror": True}}
+
+
+@pytest.mark.parametrize("system", list(SYSTEMS))
+def test_help_names_every_setting(saccade: Any, monkeypatch: pytest.MonkeyPatch, system: str) -> None:
+    monkeypatch.setenv("COLUMNS", "250")
+    text = saccade(system, "train", "--help").out
+    for config in tables(system).values():
+        for field in fields(config):
+            assert flag(field.name) in text
+
+
+def test_every_system_has_its_verbs_and_every_verb_has_json(saccade: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "250")
+    assert VERBS.keys() == SYSTEMS.keys()
+    for system, verbs in VERBS.items():
+        shown = saccade(system, "--help").out
+        assert {verb for verb in ("train", "eval", "gif", "read") if f" {verb} " in shown} == verbs
+        for verb in verbs:
+            assert "--json" in saccade(system, verb, "--help").out

@@ -1,6 +1,5 @@
 """RAM as a system: how an episode is made, scored and shown."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,7 +11,24 @@ from torch import Tensor
 from glimpse.config import Config
 from glimpse.loss import advantages, hybrid_loss, rewards
 from glimpse.model import RAM, Glimpse, Looking, fixed_scan
+from glimpse.picture import picture, tile
+from recurrent.scores import confusion, error_percent
 from recurrent.system import Batch, Episode, Loss, Shape
+
+__all__ = [
+    "Config",
+    "build",
+    "conditions",
+    "episode",
+    "health",
+    "loss",
+    "metrics",
+    "picture",
+    "replays",
+    "report",
+    "tile",
+    "warnings",
+]
 
 AVERAGED_ROLLOUTS = 10
 COLLAPSED_SPREAD = 0.02  # image coordinates: half a pixel of a 60-pixel image
@@ -132,11 +148,9 @@ def conditions(config: Config) -> dict[str, Config]:
 
 def report(results: Mapping[str, Mapping[str, Tensor]], config: Config) -> dict[str, Any]:
     """metrics.json's part: test errors, error per glimpse, confusion matrix, what other gazes would give."""
-    error = {name: _error_percent(result["probabilities"][-1], result["target"]) for name, result in results.items()}
+    error = {name: error_percent(result["probabilities"][-1], result["target"]) for name, result in results.items()}
     main = results["mean_policy"]
     probabilities, target = main["probabilities"], main["target"]
-    classes = probabilities.shape[2]
-    cells = target * classes + probabilities[-1].argmax(1)
     controls = ("fixed_scan", "random", "centre", "another_image")
     return {
         "error_percent": {
@@ -145,13 +159,7 @@ def report(results: Mapping[str, Mapping[str, Tensor]], config: Config) -> dict[
         },
         "controls": {name: error[name] for name in controls if name in error},
         "glimpses": config.glimpses,
-        "error_percent_per_glimpse": [_error_percent(p, target) for p in probabilities],
-        "confusion": torch.bincount(cells, minlength=classes**2).view(classes, classes).tolist(),
+        "error_percent_per_glimpse": [error_percent(p, target) for p in probabilities],
+        "confusion": confusion(probabilities[-1], target),
         "gaze_std": main["location"].std(dim=1).mean(1).tolist(),
     }
-
-
-def _error_percent(probabilities: Tensor, target: Tensor) -> float:
-    """Percent of examples whose most probable class [B, K] is not the target [B]."""
-    wrong = (probabilities.argmax(1) != target).float().mean().item() * 100
-    return round(wrong, 4) if math.isfinite(wrong) else math.nan

@@ -122,7 +122,8 @@ def show_metrics(metrics: Mapping[str, Any], classes: Sequence[str], title: str)
     console.print(", ".join(facts), markup=False)
     for words, value in matrices:
         if len(value) == len(classes) <= MOST_CLASSES_SHOWN:
-            console.print(_matrix(words, value, classes))
+            console.print(f"{words}: a row a true class, a column an answer", markup=False)
+            console.print(_matrix(value, classes))
 
 
 def show_answers(answers: Sequence[Mapping[str, Any]]) -> None:
@@ -143,8 +144,8 @@ def _text(value: Any) -> str:
     return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
-def _matrix(name: str, rows: list[list[int]], classes: Sequence[str]) -> Table:
-    table = Table(title=f"{name}: a row a true class, a column an answer", title_justify="left", box=None)
+def _matrix(rows: list[list[int]], classes: Sequence[str]) -> Table:
+    table = Table(box=None)
     table.add_column("", style="bold")
     for label in classes:
         table.add_column(label, justify="right")

@@ -97,7 +97,7 @@ def gradient_flow(
     )
     leaves = [tensor for state in states for tensor in state.values()]
     wanted = [tensor for tensor in leaves if tensor.requires_grad]
-    found = torch.autograd.grad(loss(outputs), wanted, allow_unused=True)
+    found = torch.autograd.grad(loss(outputs), wanted, allow_unused=True) if wanted else ()
     gradients = {id(tensor): gradient for tensor, gradient in zip(wanted, found, strict=True)}
 
     def norm(tensor: Tensor) -> Tensor:

@@ -128,9 +128,7 @@ def no_image(folder: Path) -> None:
     (folder / "dogs" / "0.png").write_text("a dog")
 
 
-@pytest.mark.parametrize(
-    ("damage", "says"), [(one_class, "only cats"), (mixed_sizes, "9x8"), (no_image, "dogs/0.png")]
-)
+@pytest.mark.parametrize(("damage", "says"), [(one_class, "only cats"), (mixed_sizes, "9x8"), (no_image, "dogs/0.png")])
 def test_a_folder_that_is_no_data_set(
     refused: Any, place: Path, tmp_path: Path, damage: Callable[[Path], None], says: str
 ) -> None:
@@ -265,9 +263,7 @@ def test_a_full_disk_is_one_line(saccade: Any, run: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(checkpoint, "write_json", full)
     answer = saccade("glimpse", "eval", run)
     assert (answer.code, answer.out) == (1, "")
-    assert answer.err == (
-        "saccade: No space left on device at log.jsonl; see to that and run the same command again\n"
-    )
+    assert answer.err == ("saccade: No space left on device at log.jsonl; see to that and run the same command again\n")
 
 
 def test_a_fault_of_our_own_is_one_line_too(saccade: Any, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

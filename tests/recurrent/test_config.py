@@ -133,7 +133,9 @@ def test_override_keeps_the_rest() -> None:
     assert changed.data == RUN.data
 
 
-@pytest.mark.parametrize("data", [{}, {"system": "toy"}, {**to_dict(RUN), "train": 3}, {**to_dict(RUN), "system": None}])
+@pytest.mark.parametrize(
+    "data", [{}, {"system": "toy"}, {**to_dict(RUN), "train": 3}, {**to_dict(RUN), "system": None}]
+)
 def test_from_dict_refuses_what_to_dict_never_wrote(data: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"in run\.json"):
         from_dict(data, Toy)

@@ -14,7 +14,6 @@ from recurrent.pipeline import canvas
 from recurrent.pipeline.digits import load_digits
 from recurrent.pipeline.draws import integers, permutation
 from recurrent.pipeline.folder import load_folder
-from recurrent.pipeline.framing import read_image as read_image
 from recurrent.pipeline.images import Images
 from recurrent.pipeline.mnist import load_mnist
 from recurrent.system import Batch, Shape

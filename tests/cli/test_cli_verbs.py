@@ -252,5 +252,5 @@ def test_help_comes_at_once() -> None:
         began = time.perf_counter()
         assert shell("cli.py", "--help").returncode == 0
         times.append(time.perf_counter() - began)
-    print(f"--help: {min(times):.2f} s at best, {max(times):.2f} s at worst")  # noqa: T201
+    print(f"--help: {min(times):.2f} s at best, {max(times):.2f} s at worst")
     assert min(times) < 0.5

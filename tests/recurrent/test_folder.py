@@ -14,8 +14,9 @@ from PIL import Image, ImageDraw
 
 from recurrent.config import DataConfig
 from recurrent.errors import InputError
-from recurrent.pipeline.data import load, read_image
+from recurrent.pipeline.data import load
 from recurrent.pipeline.folder import load_folder
+from recurrent.pipeline.framing import read_image
 from recurrent.system import Shape
 
 DIGITS = Shape(1, 28, 28, 10)

@@ -45,7 +45,10 @@ class Glimpse(NamedTuple):
 
 
 class GlimpseNetwork(nn.Module):
-    """f_g (figure 1B, section 4): g = Rect(Linear(h_g) + Linear(h_l)), h_g = Rect(Linear(rho)), h_l = Rect(Linear(l))."""
+    """f_g (figure 1B, section 4): g = Rect(Linear(h_g) + Linear(h_l)).
+
+    There h_g = Rect(Linear(rho(x, l))) is what was seen, and h_l = Rect(Linear(l)) where.
+    """
 
     def __init__(self, seen: int, features: int, code: int) -> None:
         super().__init__()
@@ -74,11 +77,16 @@ class RAM(RecurrentCore[Looking, Any, Any, Glimpse]):
         InputError: the patch is larger than the image.
     """
 
+    core: RecurrentCore[Tensor, Any, None, Tensor]
+    extents: Tensor  # half the width and height of each scale's window, image coordinates [S, 2]
+
     def __init__(self, config: Config, shape: Shape) -> None:
         super().__init__()
         if config.patch > min(shape.height, shape.width):
             largest = f"{shape.width} x {shape.height} pixels"
-            raise InputError(f"a patch no larger than the image, {largest}", f"patch = {config.patch}", "choose a smaller patch")
+            raise InputError(
+                f"a patch no larger than the image, {largest}", f"patch = {config.patch}", "choose a smaller patch"
+            )
         self.config = config
         self.retina = Retina(config.patch, config.scales, *shape[:3])
         self.glimpse = GlimpseNetwork(self.retina.features, config.features, config.hidden)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 
 class Canvas(NamedTuple):
-    """Images with a zero border wide enough for every window, flattened to [B, C*H*W], and what is needed to index them."""
+    """Images with a zero border wide enough for every window, as [B, C*H*W], and what is needed to index them."""
 
     pixels: Tensor
     size: Tensor  # (width, height) of the image without its border, pixels [2]
@@ -88,7 +88,7 @@ class Retina:
         return self._offsets[device]
 
     def _pool(self, pixels: Tensor) -> list[Tensor]:
-        """For each scale, the matrix [(side / g) * side, g] that averages a row of cells; its first factor is a row's."""
+        """For each scale, the matrix [(side / g) * side, g] that averages the pixels of a row of cells."""
         key = (pixels.device, pixels.dtype)
         if key not in self._pools:
             self._pools[key] = []

@@ -25,6 +25,7 @@ from recurrent.tree import map_tensors
 from recurrent.unroll import Unrolled
 
 LOG_EVERY_SECONDS = 1.0
+SETTLED = 0.1  # part of the training after which bad health is worth a warning
 
 
 class Progress(NamedTuple):
@@ -98,7 +99,9 @@ class Learner:
         device = source.device
         AcceleratorState._reset_state(reset_partial_state=False)  # one process may train several runs
         self.accelerator = Accelerator(
-            mixed_precision=mixed_precision(config.precision, device), cpu=device.type == "cpu", step_scheduler_with_optimizer=False
+            mixed_precision=mixed_precision(config.precision, device),
+            cpu=device.type == "cpu",
+            step_scheduler_with_optimizer=False,
         )
         if device.type == "cpu":
             allow_fast_fp32()
@@ -142,7 +145,9 @@ class Learner:
         if processes == 1:
             return episode
         if self.run.train.batch_size % processes:
-            raise InputError(f"a batch_size that {processes} processes can share", str(self.run.train.batch_size), "change it")
+            raise InputError(
+                f"a batch_size that {processes} processes can share", str(self.run.train.batch_size), "change it"
+            )
         return Episode(
             map_tensors(lambda leaf: leaf[:, rank::processes], episode.inputs),
             map_tensors(lambda leaf: leaf[rank::processes], episode.context),
@@ -158,7 +163,8 @@ class Learner:
         assert self.last is not None
         outputs, episode = self.last
         health = self.system.health(outputs, episode, self.run.model)
-        warnings = tuple(self.system.warnings(health, self.run.model))
+        settled = self.step > SETTLED * self.steps  # a policy begins where it was put: that is no collapse
+        warnings = tuple(self.system.warnings(health, self.run.model)) if settled else ()
         self.losses, self.terms = [], []
         epoch = self.step * self.run.train.batch_size / self.source.examples
         rate_now = self.optimizer.param_groups[0]["lr"]

@@ -15,7 +15,7 @@ from recurrent.system import Batch, Shape
 from recurrent.unroll import Unrolled
 
 SHAPE = Shape(1, 12, 12, 3)
-SMALL = {"glimpses": 4, "patch": 4, "hidden": 16, "features": 8}
+SMALL: dict[str, Any] = {"glimpses": 4, "patch": 4, "hidden": 16, "features": 8}
 
 
 def rollout(config: Config, examples: int = 6) -> tuple[RAM, Any, Any]:

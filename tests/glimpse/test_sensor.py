@@ -47,17 +47,18 @@ def test_it_sees_what_the_slow_retina_sees(
     locations = torch.tensor([[x, y], [-x, -y]])
     seen = retina(retina.prepare(images), locations)
     for i in range(2):
-        expected = slow_retina(images[i].numpy(), *locations[i].tolist(), patch, scales)
+        its_x, its_y = locations[i].tolist()
+        expected = slow_retina(images[i].numpy(), its_x, its_y, patch, scales)
         np.testing.assert_allclose(seen[i].numpy(), expected, atol=1e-6)
     if scales == 1:  # a copy, not an average: exact
         assert set(seen.flatten().tolist()) <= {0.0, *images.flatten().tolist()}
 
 
 @pytest.mark.parametrize(("x", "y"), [(0, 0), (-1, -1), (1, 1), (-1, 1), (1, -1)])
-def test_the_window_is_centred_on_the_location_and_half_off_the_image_in_a_corner(x: float, y: float) -> None:
+def test_the_window_is_centred_on_the_location_and_half_off_the_image_in_a_corner(x: int, y: int) -> None:
     image = torch.ones(1, 1, 12, 12)
     retina = Retina(4, 1, 1, 12, 12)
-    seen = retina(retina.prepare(image), torch.tensor([[float(x), float(y)]]))[0, 0, 0]
+    seen = retina(retina.prepare(image), torch.tensor([[x, y]]))[0, 0, 0]
     rows = torch.tensor({-1: [0, 0, 1, 1], 0: [1, 1, 1, 1], 1: [1, 1, 0, 0]}[y], dtype=torch.float32)
     columns = torch.tensor({-1: [0, 0, 1, 1], 0: [1, 1, 1, 1], 1: [1, 1, 0, 0]}[x], dtype=torch.float32)
     assert torch.equal(seen, rows[:, None] * columns[None])

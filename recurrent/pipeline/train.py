@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -101,7 +102,7 @@ class Learner:
         self.accelerator = Accelerator(
             mixed_precision=mixed_precision(config.precision, device),
             cpu=device.type == "cpu",
-            step_scheduler_with_optimizer=False,
+            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],  # a control trains no policy
         )
         if device.type == "cpu":
             allow_fast_fp32()

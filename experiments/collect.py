@@ -57,14 +57,17 @@ def main() -> None:
         rows[shlex.join(words(run))].append((run, metrics, seconds(folder)))
         kept = {"metrics": metrics, "train_seconds": seconds(folder), **run}
         (RESULTS / f"{folder.name}.json").write_text(json.dumps(kept, indent=1) + "\n")
-    print("# Measured results\n\nTest error in percent, mean (and range) over the seeds. The first three columns are the")
+    print(
+        "# Measured results\n\nTest error in percent, mean (and range) over the seeds. The first three columns are the"
+    )
     print("learned gaze; the others are the same weights made to look elsewhere.\n")
     print("| run | seeds |", " | ".join(COLUMNS), "| minutes |")
     print("|---" * (len(COLUMNS) + 3) + "|")
     for command, runs in sorted(rows.items()):
         seeds = ", ".join(str(metrics["seed"]) for _, metrics, _ in runs)
         numbers = [
-            [metrics[group][key] for _, metrics, _ in runs if key in metrics.get(group, {})] for group, key in COLUMNS.values()
+            [metrics[group][key] for _, metrics, _ in runs if key in metrics.get(group, {})]
+            for group, key in COLUMNS.values()
         ]
         cells = " | ".join(cell(values) if values else "" for values in numbers)
         print(f"| `saccade {command}` | {seeds} | {cells} | {cell([taken / 60 for *_, taken in runs])} |")

@@ -36,11 +36,11 @@ class Config:
     """How far from the centre the scan's stations lie, in image coordinates."""
     attention: Literal["hard", "gaussian"] = "hard"
     """Hard patches trained by REINFORCE, or DRAW's differentiable Gaussian window trained by back-propagation."""
-    policy_gain: float = Field(default=0.1, gt=0)
+    policy_gain: float = Field(default=0.05, gt=0)
     """Factor on what the policy reads: under Adam, how fast the gaze moves with what was seen; the paper's is 1."""
-    std: float = Field(default=0.15, gt=0)
+    std: float = Field(default=0.1, gt=0)
     """Standard deviation of the location policy at the start of training, image coordinates."""
-    final_std: float = Field(default=0.08, gt=0)
+    final_std: float = Field(default=0.03, gt=0)
     """The same at the end of training; in between it falls geometrically."""
     gaze: Literal["sampled", "mean"] = "sampled"
     """Look where the policy samples, or at its mean (evaluation; never for training)."""

@@ -167,7 +167,7 @@ class Learner:
         settled = self.step > SETTLED * self.steps  # a policy begins where it was put: that is no collapse
         warnings = tuple(self.system.warnings(health, self.run.model)) if settled else ()
         self.losses, self.terms = [], []
-        epoch = self.step * self.run.train.batch_size / self.source.examples
+        epoch = self.run.train.epochs * self.step / self.steps  # whole batches make an epoch; the remainder is left out
         rate_now = self.optimizer.param_groups[0]["lr"]
         return Progress(self.step, self.steps, epoch, rate, seconds, loss, terms, health, rate_now, warnings)
 

@@ -64,9 +64,9 @@ class Retina:
         return ((location.float() + 1) * (canvas.size / 2) - side / 2).round().long()
 
     def __call__(self, canvas: Canvas, location: Tensor) -> Tensor:
-        """What is seen at location [B, 2], clamped to the image: [B, S, C, g, g]."""
+        """What is seen at location [B, 2], clamped to the image (NaN: the centre): [B, S, C, g, g]."""
         device, batch = location.device, len(location)
-        location = location.clamp(-1, 1)
+        location = location.nan_to_num().clamp(-1, 1)
         seen = []
         for side, offsets, pool in zip(self.sides, self._row_offsets(device), self._pool(canvas.pixels), strict=True):
             x, y = (self.corners(canvas, location, side) + self.border).unbind(1)

@@ -159,7 +159,7 @@ class Learner:
         """Means of the loss and its terms since the last report, and the last batch's health."""
         loss = torch.stack(self.losses).mean().item()
         if not math.isfinite(loss):
-            raise InputError("a finite loss", f"{loss} by step {self.step}", "lower the learning rate, or set --clip")
+            raise self._diverged("a finite loss", loss)
         terms = {name: torch.stack([t[name] for t in self.terms]).mean().item() for name in self.terms[0]}
         assert self.last is not None
         outputs, episode = self.last
@@ -171,8 +171,18 @@ class Learner:
         rate_now = self.optimizer.param_groups[0]["lr"]
         return Progress(self.step, self.steps, epoch, rate, seconds, loss, terms, health, rate_now, warnings)
 
+    def _diverged(self, expected: str, found: object) -> InputError:
+        return InputError(expected, f"{found} by step {self.step}", "lower the learning rate, or set --clip")
+
     def snapshot(self) -> Snapshot:
-        """Copies of everything that the next step depends on."""
+        """Copies of everything that the next step depends on.
+
+        Raises:
+            InputError: a weight is not finite; what was saved before stays the newest.
+        """
+        for name, parameter in self.core.named_parameters():
+            if not parameter.isfinite().all():
+                raise self._diverged("finite weights", f"NaN or infinity in {name}")
         tensors = {f"model/{name}": t for name, t in self.core.state_dict().items()}
         if self.average is not None:
             tensors |= {f"ema/{name}": t for name, t in self.average.module.state_dict().items()}

@@ -69,6 +69,8 @@ def test_a_location_beyond_the_image_is_taken_to_its_border() -> None:
     canvas = retina.prepare(torch.rand(3, 1, 9, 14))
     far = torch.tensor([[7.0, -3.0], [1.5, 1.5], [-9.0, 0.2]])
     assert torch.equal(retina(canvas, far), retina(canvas, far.clamp(-1, 1)))
+    lost = torch.full((3, 2), torch.nan)  # of a network that has diverged: its loss says so, not a crash
+    assert torch.equal(retina(canvas, lost), retina(canvas, torch.zeros(3, 2)))
 
 
 def test_half_extents_say_how_much_of_the_image_a_window_covers() -> None:

@@ -72,17 +72,24 @@ def test_it_learns_and_ends_with_a_report_and_a_snapshot() -> None:
 def test_the_weights_average_is_one() -> None:
     learner = Learner(run(epochs=3, ema=0.9), load(DIGITS, 0))
     assert learner.average is not None
+    core: Any = learner.core
     expected = None
     for _ in range(5):
         learner.advance()
-        now = learner.core.classifier.weight.detach().clone()  # type: ignore[union-attr]
+        now = core.classifier.weight.detach().clone()
         expected = now if expected is None else 0.9 * expected + 0.1 * now
-    torch.testing.assert_close(learner.average.module.classifier.weight.detach(), expected)
+    average: Any = learner.average.module
+    torch.testing.assert_close(average.classifier.weight.detach(), expected)
 
 
 def test_a_loss_that_is_not_finite_stops_the_training() -> None:
     with pytest.raises(InputError, match="expected a finite loss, found"):
         list(train(run(epochs=3, learning_rate=1e30, warmup=0.0), load(DIGITS, 0)))
+    learner = Learner(run(epochs=3, learning_rate=1e30, warmup=0.0), load(DIGITS, 0))
+    for _ in range(3):
+        learner.advance()
+    with pytest.raises(InputError, match="expected finite weights, found NaN or infinity in"):
+        learner.snapshot()
 
 
 def test_a_batch_larger_than_the_data_is_refused() -> None:

@@ -7,7 +7,7 @@ DEMO := runs/demo
 
 # Train the Recurrent Attention Model on the embedded digits, measure it, and draw its gaze.
 demo: .venv/installed
-	$(BIN)/saccade glimpse train --epochs 150 --batch-size 128 --shift 1 --threads 1 --out $(DEMO)
+	$(BIN)/saccade glimpse train --epochs 150 --batch-size 128 --shift 1 --optimizer muon --threads 1 --out $(DEMO)
 	$(BIN)/saccade glimpse eval $(DEMO)
 	$(BIN)/saccade glimpse gif $(DEMO) --index 7 --strip $(DEMO)/gaze-7.png
 	$(BIN)/saccade glimpse gif $(DEMO) --count 25 --out $(DEMO)/wall.gif

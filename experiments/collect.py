@@ -55,8 +55,9 @@ def main() -> None:
             continue
         run, metrics = (json.loads((folder / name).read_text()) for name in ("run.json", "metrics.json"))
         run["facts"]["command"][0] = "saccade"
-        settings = {key: value for key, value in run["train"].items() if key not in ("seed", "threads")}
-        key = json.dumps([run["data"]["dataset"], run["data"]["shift"], run["model"], settings.get("epochs"), settings])
+        settings = {"optimizer": "adam"}  # what runs of earlier commits do not say
+        settings |= {key: value for key, value in run["train"].items() if key not in ("seed", "threads")}
+        key = json.dumps([run["data"]["dataset"], run["data"]["shift"], run["model"], settings], sort_keys=True)
         rows[key].append((run, metrics, seconds(folder)))
         kept = {"metrics": metrics, "train_seconds": seconds(folder), **run}
         (RESULTS / f"{folder.name}.json").write_text(json.dumps(kept, indent=1) + "\n")

@@ -52,9 +52,23 @@ def filterbank(centre: Tensor, stride: Tensor, sigma: Tensor, count: int, size: 
     return torch.softmax(-0.5 * distances.square(), dim=-1)
 
 
+def filterbanks(window: Window, count: int, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """F_Y [B, N, H] and F_X [B, N, W] of windows; for square images both in one pass."""
+    if height != width:
+        filters_x = filterbank(window.x, window.stride, window.sigma, count, width)
+        return filterbank(window.y, window.stride, window.sigma, count, height), filters_x
+    stride, sigma = window.stride.repeat(2), window.sigma.repeat(2)
+    filters_y, filters_x = filterbank(torch.cat([window.y, window.x]), stride, sigma, count, width).chunk(2)
+    return filters_y, filters_x
+
+
 def read_window(images: Tensor, window: Window, count: int) -> Tensor:
     """F_Y x F_X^T for every channel (equation 27 without its intensity): images [B, C, H, W] to [B, C, N, N]."""
-    height, width = images.shape[-2:]
-    filters_x = filterbank(window.x, window.stride, window.sigma, count, width)
-    filters_y = filterbank(window.y, window.stride, window.sigma, count, height)
+    filters_y, filters_x = filterbanks(window, count, *images.shape[-2:])
     return filters_y[:, None] @ images @ filters_x[:, None].transpose(-1, -2)
+
+
+def write_window(patch: Tensor, window: Window, height: int, width: int) -> Tensor:
+    """F_Y^T w F_X for every channel (equation 29 without its intensity): patch [B, C, N, N] to [B, C, height, width]."""
+    filters_y, filters_x = filterbanks(window, patch.shape[-1], height, width)
+    return filters_y[:, None].transpose(-1, -2) @ patch @ filters_x[:, None]

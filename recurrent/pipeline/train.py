@@ -25,6 +25,7 @@ from recurrent.tree import map_tensors
 from recurrent.unroll import Unrolled
 
 LOG_EVERY_SECONDS = 1.0
+PRIMED_BY = 1000  # training images that a system may look at before it learns
 
 
 class Progress(NamedTuple):
@@ -104,8 +105,10 @@ class Learner:
             allow_fast_fp32()
         torch.manual_seed(config.seed)
         self.core = self.system.build(run.model, source.shape).to(device)
+        if prime := getattr(self.system, "prime", None):
+            prime(self.core, source.batch(0, min(source.examples, PRIMED_BY)))
         trainable = [p for p in self.core.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.Adam(trainable, lr=config.learning_rate, fused=True)
+        self.optimizer = torch.optim.Adam(trainable, config.learning_rate, (0.9, config.beta2), fused=True)
         self.model = self.accelerator.prepare(Unrolled(self.core, config.detach_every or None))
         average = get_ema_multi_avg_fn(config.ema)
         self.average = AveragedModel(self.core, multi_avg_fn=average) if config.ema else None

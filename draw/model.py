@@ -2,8 +2,8 @@
 
 A step of `Draw` reads the image and what is still wrong with the canvas, encodes that, draws z from the posterior, and
 hands it to its `Generator`, which decodes and writes. Training unrolls `Draw` on noise N(0, I); sampling unrolls
-`draw.generator` on z ~ N(0, I), equations 14 to 16. The canvas is in logit space and is never detached: it is a sum over
-steps, and truncation must not cut the earlier strokes off from the loss.
+`draw.generator` on z ~ N(0, I), equations 14 to 16. The canvas is in logit space and is never detached: it is a sum
+over steps, and truncation must not cut the earlier strokes off from the loss.
 
 Departures from the paper: the cores' initial states are learned, as the paper's initial canvas is; labels, where the
 model has them, join the inputs of encoder and decoder.
@@ -158,7 +158,9 @@ class Draw(RecurrentCore[Tensor, State, Any, Step]):
         h_dec = hidden_of(state.generator.decoder)
         error = x - torch.sigmoid(state.generator.canvas)  # (3) x^ = x - sigma(c_{t-1})
         r, window = self.read(x, error, h_dec)  # (4) r = read(x, x^, h_dec)
-        h_enc, encoder = self.encoder(torch.cat([r, h_dec] if label is None else [r, h_dec, label], dim=1), state.encoder)  # (5) h_enc
+        h_enc, encoder = self.encoder(
+            torch.cat([r, h_dec] if label is None else [r, h_dec, label], dim=1), state.encoder
+        )  # (5) h_enc
         mu, log_sigma = self.latents(h_enc)
         z = mu + log_sigma.exp() * inputs  # (6) z ~ Q(Z | h_enc)
         stroke, generator = self.generator(z, state.generator, label)  # (7), (8)

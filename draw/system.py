@@ -11,11 +11,12 @@ from draw import loss as objective
 from draw.config import Config
 from draw.model import Draw, Scene, Step
 from draw.picture import picture, tile
+from draw.sampling import generate
 from recurrent.system import Batch, Episode, Loss, Shape
 
 __all__ = [
-    "Config", "build", "conditions", "episode", "examples_at_once", "health", "loss", "metrics", "picture", "prime",
-    "replays", "report", "tile", "warnings",
+    "Config", "build", "conditions", "episode", "examples_at_once", "generate", "health", "loss", "metrics",
+    "picture", "prime", "replays", "report", "tile", "warnings",
 ]  # fmt: skip
 
 ROWS = 500
@@ -65,7 +66,7 @@ def examples_at_once(config: Config) -> int:
 
 
 def metrics(outputs: Step, episode: Episode, config: Config) -> dict[str, Tensor]:
-    """Per image, nats: log-weights [B, S], and of the first sample the reconstruction [B] and the KL of steps [B, T]."""
+    """Per image: log-weights [B, S], and of the first sample the reconstruction [B] and every step's KL [B, T]."""
     images, count = episode.context.images, len(episode.targets) // config.samples
     weights = objective.log_weight(outputs, episode.inputs, images, config)
     wrong = objective.reconstruction(outputs.canvas[-1], outputs.log_scale[-1], images, config)

@@ -16,7 +16,7 @@ def to_pixels(coordinate: Tensor, size: int) -> Tensor:
 
 
 def from_draw(g: Tensor, size: int) -> Tensor:
-    """DRAW's g~ to the house's coordinate: equation 22's centre (size + 1) / 2 (g~ + 1), 1-based, is this one's pixel."""
+    """DRAW's g~ to the house's coordinate: equation 22's centre (size + 1) / 2 (g~ + 1), 1-based, is its pixel."""
     return g * ((size + 1) / size)
 
 
@@ -69,6 +69,6 @@ def read_window(images: Tensor, window: Window, count: int) -> Tensor:
 
 
 def write_window(patch: Tensor, window: Window, height: int, width: int) -> Tensor:
-    """F_Y^T w F_X for every channel (equation 29 without its intensity): patch [B, C, N, N] to [B, C, height, width]."""
+    """F_Y^T w F_X for every channel (equation 29 without its intensity): patch [B, C, N, N] to [B, C, H, W]."""
     filters_y, filters_x = filterbanks(window, patch.shape[-1], height, width)
     return filters_y[:, None].transpose(-1, -2) @ patch @ filters_x[:, None]

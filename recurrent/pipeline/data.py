@@ -42,7 +42,9 @@ class Source:
     ) -> None:
         _check(train, validation, shift, scene)
         order = permutation(seed, "validation split", 0, len(train.labels))
-        drawn, test = (train, test) if binarise == "none" else (black_and_white(train, "train"), black_and_white(test, "test"))
+        drawn, test = (
+            (train, test) if binarise == "none" else (black_and_white(train, "train"), black_and_white(test, "test"))
+        )
         grey = train if binarise == "dynamic" else drawn
         self._train = _take(grey, order[validation:].sort().values, device)
         self._held = {"validation": _take(drawn, order[:validation].sort().values, device), "test": _to(test, device)}

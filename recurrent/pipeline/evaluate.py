@@ -19,7 +19,10 @@ BATCH = 500
 
 @torch.no_grad()
 def evaluate(
-    run: Run[Any], core: RecurrentCore[Any, Any, Any, Any], source: Source, split: Literal["validation", "test"] = "test"
+    run: Run[Any],
+    core: RecurrentCore[Any, Any, Any, Any],
+    source: Source,
+    split: Literal["validation", "test"] = "test",
 ) -> dict[str, Any]:
     """The content of metrics.json: what the system reports, and what was evaluated on what.
 

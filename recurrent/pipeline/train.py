@@ -99,7 +99,9 @@ class Learner:
         device = source.device
         AcceleratorState._reset_state(reset_partial_state=False)  # one process may train several runs
         self.accelerator = Accelerator(
-            mixed_precision=mixed_precision(config.precision, device), cpu=device.type == "cpu", step_scheduler_with_optimizer=False
+            mixed_precision=mixed_precision(config.precision, device),
+            cpu=device.type == "cpu",
+            step_scheduler_with_optimizer=False,
         )
         if device.type == "cpu":
             allow_fast_fp32()
@@ -145,7 +147,9 @@ class Learner:
         if processes == 1:
             return episode
         if self.run.train.batch_size % processes:
-            raise InputError(f"a batch_size that {processes} processes can share", str(self.run.train.batch_size), "change it")
+            raise InputError(
+                f"a batch_size that {processes} processes can share", str(self.run.train.batch_size), "change it"
+            )
         return Episode(
             map_tensors(lambda leaf: leaf[:, rank::processes], episode.inputs),
             map_tensors(lambda leaf: leaf[rank::processes], episode.context),

@@ -17,7 +17,11 @@ from cli import SYSTEMS
 from recurrent.config import STRICT, DataConfig, TrainConfig
 from recurrent.options import flag, with_options
 
-VERBS = {"glimpse": {"train", "eval", "gif", "read"}, "baseline": {"train", "eval"}}
+VERBS = {
+    "glimpse": {"train", "eval", "gif", "read"},
+    "draw": {"train", "eval", "generate", "gif"},
+    "baseline": {"train", "eval"},
+}
 
 
 def tables(system: str) -> dict[str, Any]:
@@ -141,6 +145,6 @@ def test_every_system_has_its_verbs_and_every_verb_has_json(saccade: Any, monkey
     assert VERBS.keys() == SYSTEMS.keys()
     for system, verbs in VERBS.items():
         shown = saccade(system, "--help").out
-        assert {verb for verb in ("train", "eval", "gif", "read") if f" {verb} " in shown} == verbs
+        assert {verb for verb in ("train", "eval", "generate", "gif", "read") if f" {verb} " in shown} == verbs
         for verb in verbs:
             assert "--json" in saccade(system, verb, "--help").out

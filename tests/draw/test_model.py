@@ -73,7 +73,9 @@ def test_the_windows_of_the_trace_are_in_image_coordinates() -> None:
         linear.weight.zero_()
         linear.bias.copy_(torch.tensor([0.5, -0.25, 0.0, -1.0, 0.7]))
     noise, scene = example(shape, config)
-    x, y, half_width, half_height, sigma, gamma = unroll(core, noise, core.initial_state(3), scene)[0].write[0, 0].tolist()
+    x, y, half_width, half_height, sigma, gamma = (
+        unroll(core, noise, core.initial_state(3), scene)[0].write[0, 0].tolist()
+    )
     stride = 8 / 3 * np.exp(-1)
     assert ((x + 1) * 4.5 - 0.5, (y + 1) * 4.5 - 0.5) == pytest.approx((5 * 1.5 - 1, 5 * 0.75 - 1))  # 0-based pixels
     assert (half_width, half_height) == pytest.approx((4 * stride / 9, 4 * stride / 9))
@@ -145,7 +147,11 @@ def test_truncation_cuts_memory_and_spares_the_canvas() -> None:
     assert (cut["generator.decoder.h"] > 0).all()  # and so does the decoder that placed it
     for end in (1, 3):  # the last states before a cut: what the encoder remembers is not needed again
         assert cut["encoder.c"][end] < whole["encoder.c"][end]
-    assert all(leaf.grad_fn is None for name, leaf in named_tensors(core.detach(last(core, noise, scene))).items() if "canvas" not in name)
+    assert all(
+        leaf.grad_fn is None
+        for name, leaf in named_tensors(core.detach(last(core, noise, scene))).items()
+        if "canvas" not in name
+    )
     assert core.detach(last(core, noise, scene)).generator.canvas.grad_fn is not None
 
 

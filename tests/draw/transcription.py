@@ -1,4 +1,4 @@
-"""A step of DRAW in NumPy, equation by equation, in the paper's own 1-based pixels; weights come from the torch model."""
+"""A step of DRAW in NumPy, equation by equation, in the paper's own 1-based pixels, with the torch model's weights."""
 
 from typing import Any
 
@@ -66,7 +66,9 @@ def write(weights: dict[str, Array], h: Array, count: int | None, shape: Any) ->
     return np.array(planes, h.dtype)
 
 
-def unroll(weights: dict[str, Array], x: Array, noise: Array, counts: tuple[int | None, int | None]) -> dict[str, Array]:
+def unroll(
+    weights: dict[str, Array], x: Array, noise: Array, counts: tuple[int | None, int | None]
+) -> dict[str, Array]:
     """Equations 1 to 8 for all steps: canvas, mu, log sigma and states, [T, B, ...]."""
     batch, shape = len(x), x.shape[1:]
     begin = lambda name: np.repeat(weights[name], batch, axis=0)  # noqa: E731
@@ -78,7 +80,9 @@ def unroll(weights: dict[str, Array], x: Array, noise: Array, counts: tuple[int 
         error = x - sigmoid(canvas)  # (3)
         r = read(weights, x, error, h_dec, counts[0])  # (4)
         h_enc, c_enc = lstm(weights, "encoder", np.concatenate([r, h_dec], axis=1), h_enc, c_enc)  # (5)
-        mu, log_sigma = np.split(h_enc @ weights["posterior.weight"].T + weights["posterior.bias"], 2, axis=1)  # (1), (2)
+        mu, log_sigma = np.split(
+            h_enc @ weights["posterior.weight"].T + weights["posterior.bias"], 2, axis=1
+        )  # (1), (2)
         z = mu + np.exp(log_sigma) * epsilon  # (6)
         h_dec, c_dec = lstm(weights, "generator.decoder", z, h_dec, c_dec)  # (7)
         canvas = canvas + write(weights, h_dec, counts[1], shape)  # (8)

@@ -193,13 +193,17 @@ def test_gradients_equal_those_of_plain_autograd(case: Case) -> None:
     theirs = gradients(core, measured(map_tensors(lambda *leaves: torch.stack(leaves), *outputs)))
     assert ours.keys() == theirs.keys()
     for name in ours:
-        torch.testing.assert_close(ours[name], theirs[name], atol=1e-5, rtol=1e-5, msg=lambda m, name=name: f"{name}: {m}")
+        torch.testing.assert_close(
+            ours[name], theirs[name], atol=1e-5, rtol=1e-5, msg=lambda m, name=name: f"{name}: {m}"
+        )
 
 
 @pytest.mark.parametrize("name", CUT_WHOLLY)
 def test_truncated_gradients_are_the_full_ones_inside_a_window(name: str) -> None:
     core, inputs, state, context = made(CASES[name])
-    cut = gradients(core, measured(map_tensors(lambda leaf: leaf[4:], unroll(core, inputs, state, context, detach_every=4)[0])))
+    cut = gradients(
+        core, measured(map_tensors(lambda leaf: leaf[4:], unroll(core, inputs, state, context, detach_every=4)[0]))
+    )
     _, between = unroll(core, map_tensors(lambda leaf: leaf[:4], inputs), state, context)
     tail = map_tensors(lambda leaf: leaf[4:], inputs)
     inside = gradients(core, measured(unroll(core, tail, map_tensors(Tensor.detach, between), context)[0]))

@@ -12,19 +12,19 @@ from recurrent.config import STRICT
 class Config:
     """The model, its policy and its loss. The defaults are the best recipe for 28 x 28 digits that we know."""
 
-    glimpses: int = Field(6, ge=1)
+    glimpses: int = Field(default=6, ge=1)
     """Number of glimpses T before the answer."""
-    patch: int = Field(8, ge=1)
+    patch: int = Field(default=8, ge=1)
     """Side of a glimpse's patches, pixels; the finest one covers as many pixels of the image."""
-    scales: int = Field(1, ge=1, le=6)
+    scales: int = Field(default=1, ge=1, le=6)
     """Patches a glimpse, each covering twice the side of the one before, all brought to the same size."""
-    hidden: int = Field(256, ge=1)
+    hidden: int = Field(default=256, ge=1)
     """Units of the recurrent core, and of the glimpse's code g_t."""
-    features: int = Field(128, ge=1)
+    features: int = Field(default=128, ge=1)
     """Units of each of the glimpse network's two first layers: what was seen, and where."""
     core: Literal["rnn", "lstm", "gru"] = "rnn"
     """The recurrent core; the paper's classifier has a rectified vanilla RNN."""
-    layers: int = Field(1, ge=1)
+    layers: int = Field(default=1, ge=1)
     """Recurrent layers, each with its own weights."""
     policy: Literal["learned", "random", "centre", "fixed-scan"] = "learned"
     """Who chooses where to look: the network, or a control."""
@@ -32,23 +32,23 @@ class Config:
     """The first location: the centre, uniform over the image (the paper's), or the location prior's first entry."""
     prior: Literal["none", "scan"] = "scan"
     """A learnable location per step, added to the policy's output: none (the paper's), or begun as the fixed scan."""
-    scan_radius: float = Field(0.3, ge=0, le=1)
+    scan_radius: float = Field(default=0.3, ge=0, le=1)
     """How far from the centre the scan's stations lie, in image coordinates."""
     attention: Literal["hard", "gaussian"] = "hard"
     """Hard patches trained by REINFORCE, or DRAW's differentiable Gaussian window trained by back-propagation."""
-    policy_gain: float = Field(0.1, gt=0)
+    policy_gain: float = Field(default=0.05, gt=0)
     """Factor on what the policy reads: under Adam, how fast the gaze moves with what was seen; the paper's is 1."""
-    std: float = Field(0.15, gt=0)
+    std: float = Field(default=0.1, gt=0)
     """Standard deviation of the location policy at the start of training, image coordinates."""
-    final_std: float = Field(0.08, gt=0)
+    final_std: float = Field(default=0.03, gt=0)
     """The same at the end of training; in between it falls geometrically."""
     gaze: Literal["sampled", "mean"] = "sampled"
     """Look where the policy samples, or at its mean (evaluation; never for training)."""
-    rollouts: int = Field(1, ge=1)
+    rollouts: int = Field(default=1, ge=1)
     """Rollouts M an image; with 2 or more, the others' mean reward is the baseline (leave one out)."""
     reward: Literal["correct", "log-probability"] = "log-probability"
     """1 for a right answer (the paper's), or the true class's log-probability."""
-    reward_floor: float = Field(-3.0, lt=0)
+    reward_floor: float = Field(default=-3.0, lt=0)
     """The log-probability reward is never below this, nats."""
-    reinforce_weight: float = Field(1.0, ge=0)
+    reinforce_weight: float = Field(default=1.0, ge=0)
     """Weight of the REINFORCE term in the loss."""

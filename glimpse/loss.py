@@ -3,9 +3,10 @@
 - classification: cross-entropy of the last belief; trains the classifier, the core and the glimpse network;
 - reinforce: -log pi(l_t) (R - b_t) over the locations that the policy chose (equation 1 with its baseline);
   trains the location policy and its prior alone;
-- baseline: (R - b_t)^2; trains the baseline alone.
+- baseline: (R - b_t)^2; trains the baseline alone;
+- probe: cross-entropy of the beliefs before the last; trains the probe alone, which is there to be looked at.
 
-The model detaches what the policy and the baseline read, so the three parts do not meet.
+The model detaches what the policy, the baseline and the probe read, so the four parts do not meet.
 """
 
 import math
@@ -47,9 +48,11 @@ def log_probability(trace: Glimpse, std: Tensor) -> Tensor:
 
 
 def hybrid_loss(trace: Glimpse, std: Tensor, targets: Tensor, config: Config) -> Loss:
-    """The sum of the three terms, means over the batch; std [T, B] is the policy's, targets [B]."""
+    """The sum of the terms, means over the batch; std [T, B] is the policy's, targets [B]."""
     classification = F.cross_entropy(trace.logits[-1], targets)
     terms = {"classification": classification}
+    if config.glimpses > 1:
+        terms["probe"] = F.cross_entropy(trace.logits[:-1].flatten(0, 1), targets.repeat(config.glimpses - 1))
     if config.attention == "hard":
         reward = rewards(trace.logits[-1], targets, config)
         advantage = advantages(reward, trace.baseline, config.rollouts)

@@ -5,7 +5,9 @@ reads the image there, the glimpse network fuses what and where, and the core ta
 the beginning of a step and not at its end is the only difference in form: no location is drawn that nobody looks at.
 
 Departures from the paper, each of them a field of the config whose other value is the paper's: the location prior
-(`prior`), the fixed start at the centre (`start`), the reward (`reward`). The policy's mean passes through tanh.
+(`prior`), the fixed start at the centre (`start`), the reward (`reward`), how much the policy reads (`policy_gain`).
+The policy's mean passes through tanh. The classifier is trained to answer after the last glimpse alone, as in the
+paper; what the network could say before is read from its state by a linear probe, which changes nothing else.
 """
 
 from typing import Any, NamedTuple
@@ -37,7 +39,7 @@ class Glimpse(NamedTuple):
     location: Tensor  # l_t, (x, y) looked at, in [-1, 1] [B, 2]
     windows: Tensor  # per scale (x, y, half-width, half-height) in image coordinates [B, S, 4]
     patches: Tensor  # what the retina saw [B, S, C, g, g]
-    logits: Tensor  # belief after this glimpse [B, K]
+    logits: Tensor  # belief after this glimpse: the classifier's after the last one, before it the probe's [B, K]
     mean: Tensor  # of the location policy [B, 2]
     sample: Tensor  # the policy's draw, before it is clamped to the image [B, 2]
     chosen: Tensor  # whether the policy chose this location (and REINFORCE applies) [B]
@@ -45,7 +47,10 @@ class Glimpse(NamedTuple):
 
 
 class GlimpseNetwork(nn.Module):
-    """f_g (figure 1B, section 4): g = Rect(Linear(h_g) + Linear(h_l)), h_g = Rect(Linear(rho)), h_l = Rect(Linear(l))."""
+    """f_g (figure 1B, section 4): g = Rect(Linear(h_g) + Linear(h_l)).
+
+    There h_g = Rect(Linear(rho(x, l))) is what was seen, and h_l = Rect(Linear(l)) where.
+    """
 
     def __init__(self, seen: int, features: int, code: int) -> None:
         super().__init__()
@@ -74,11 +79,16 @@ class RAM(RecurrentCore[Looking, Any, Any, Glimpse]):
         InputError: the patch is larger than the image.
     """
 
+    core: RecurrentCore[Tensor, Any, None, Tensor]
+    extents: Tensor  # half the width and height of each scale's window, image coordinates [S, 2]
+
     def __init__(self, config: Config, shape: Shape) -> None:
         super().__init__()
         if config.patch > min(shape.height, shape.width):
             largest = f"{shape.width} x {shape.height} pixels"
-            raise InputError(f"a patch no larger than the image, {largest}", f"patch = {config.patch}", "choose a smaller patch")
+            raise InputError(
+                f"a patch no larger than the image, {largest}", f"patch = {config.patch}", "choose a smaller patch"
+            )
         self.config = config
         self.retina = Retina(config.patch, config.scales, *shape[:3])
         self.glimpse = GlimpseNetwork(self.retina.features, config.features, config.hidden)
@@ -91,6 +101,7 @@ class RAM(RecurrentCore[Looking, Any, Any, Glimpse]):
         self.prior = nn.Parameter(torch.zeros(actions, config.glimpses), requires_grad=config.prior == "scan")
         if config.prior == "scan":
             self.prior.data[:2] = fixed_scan(config.glimpses, config.scan_radius).t()
+        self.probe = nn.Linear(config.hidden, shape.classes)  # reads h_t along the way and trains nothing below itself
         self.register_buffer("extents", torch.tensor(self.retina.half_extents()), persistent=False)
 
     def initial_state(self, batch_size: int) -> Any:
@@ -127,8 +138,10 @@ class RAM(RecurrentCore[Looking, Any, Any, Glimpse]):
             windows = torch.cat([location[:, None].expand_as(extents), extents], dim=2)
         g = self.glimpse(patches.flatten(1), location)
         _, state = self.core(g, state, None)  # h_t = f_h(h_{t-1}, g_t)
-        f = self.classifier
-        logits = affine((self.output(state),), (f.weight,), (f.bias,)).float()
+        h, f, probe = self.output(state), self.classifier, self.probe
+        answer = affine((h,), (f.weight,), (f.bias,))  # f_a(h_t) [B, K]
+        so_far = affine((h.detach(),), (probe.weight,), (probe.bias,))
+        logits = torch.where(inputs.step[:, -1:] > 0, answer, so_far).float()
         return Glimpse(location, windows, patches, logits, mean, sample, chosen, expected), state
 
     def read(self, images: Tensor, location: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 
 class Canvas(NamedTuple):
-    """Images with a zero border wide enough for every window, flattened to [B, C*H*W], and what is needed to index them."""
+    """Images with a zero border wide enough for every window, as [B, C*H*W], and what is needed to index them."""
 
     pixels: Tensor
     size: Tensor  # (width, height) of the image without its border, pixels [2]
@@ -64,9 +64,9 @@ class Retina:
         return ((location.float() + 1) * (canvas.size / 2) - side / 2).round().long()
 
     def __call__(self, canvas: Canvas, location: Tensor) -> Tensor:
-        """What is seen at location [B, 2], clamped to the image: [B, S, C, g, g]."""
+        """What is seen at location [B, 2], clamped to the image (NaN: the centre): [B, S, C, g, g]."""
         device, batch = location.device, len(location)
-        location = location.clamp(-1, 1)
+        location = location.nan_to_num().clamp(-1, 1)
         seen = []
         for side, offsets, pool in zip(self.sides, self._row_offsets(device), self._pool(canvas.pixels), strict=True):
             x, y = (self.corners(canvas, location, side) + self.border).unbind(1)
@@ -88,7 +88,7 @@ class Retina:
         return self._offsets[device]
 
     def _pool(self, pixels: Tensor) -> list[Tensor]:
-        """For each scale, the matrix [(side / g) * side, g] that averages a row of cells; its first factor is a row's."""
+        """For each scale, the matrix [(side / g) * side, g] that averages the pixels of a row of cells."""
         key = (pixels.device, pixels.dtype)
         if key not in self._pools:
             self._pools[key] = []

@@ -16,7 +16,7 @@ def to_pixels(coordinate: Tensor, size: int) -> Tensor:
 
 
 def from_draw(g: Tensor, size: int) -> Tensor:
-    """DRAW's g~ to the house's coordinate: equation 22's centre (size + 1) / 2 (g~ + 1), 1-based, is its pixel."""
+    """DRAW's g~ to the house's coordinate: that of equation 22's 1-based pixel (size + 1) / 2 (g~ + 1)."""
     return g * ((size + 1) / size)
 
 

@@ -21,9 +21,9 @@ def allow_fast_fp32() -> bool:
     switch for oneDNN also permits bf16 products on processors that have matrix units for them, so a product is tried
     first, and the switch is put back unless its rounding is fp32's.
     """
-    matmul = torch.backends.mkldnn.matmul
+    matmul = torch.backends.mkldnn.matmul  # pyright: ignore[reportAttributeAccessIssue]
     generator = torch.Generator().manual_seed(0)
-    a, b = (torch.rand(64, 64, generator=generator) for _ in range(2))
+    a, b = (torch.rand(128, 128, generator=generator) for _ in range(2))
     before = matmul.fp32_precision
     matmul.fp32_precision = "bf16"
     error = ((a @ b).double() / (a.double() @ b.double()) - 1).abs().max().item()

@@ -155,7 +155,7 @@ def _facts() -> dict[str, Any]:
     return {
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "saccade": _version()},
         "git_commit": _git_commit(),
-        "command": list(sys.argv),
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "begun": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
 

@@ -16,6 +16,7 @@ from rich.table import Table
 
 PLAIN_EVERY_SECONDS = 10.0
 MOST_CLASSES_SHOWN = 20
+MOST_GAZES_SHOWN = 4
 
 
 class Event(Protocol):
@@ -128,13 +129,14 @@ def show_metrics(metrics: Mapping[str, Any], classes: Sequence[str], title: str)
 
 def show_answers(answers: Sequence[Mapping[str, Any]]) -> None:
     """For every image that was read: the label, the truth where it is known, probabilities, where the gaze went."""
-    table = Table("image", "label", "truth", "probability", "runners-up", "gaze (x, y)", title_justify="left")
+    gaze_shown = len(answers) <= MOST_GAZES_SHOWN
+    table = Table("image", "label", "truth", "probability", "runners-up", *(["gaze (x, y)"] if gaze_shown else []))
     for answer in answers:
         ranked = sorted(answer["probabilities"].items(), key=lambda item: -item[1])
         others = ", ".join(f"{label} {p:.1%}" for label, p in ranked[1:3])
-        gaze = " ".join(f"({x:+.2f}, {y:+.2f})" for x, y in answer["gaze"])
+        gaze = [" ".join(f"({x:+.2f}, {y:+.2f})" for x, y in answer["gaze"])] if gaze_shown else []
         name, truth = Path(str(answer["image"])).name, answer["truth"] or "?"
-        table.add_row(name, answer["label"], truth, f"{ranked[0][1]:.1%}", others, gaze)
+        table.add_row(name, answer["label"], truth, f"{ranked[0][1]:.1%}", others, *gaze)
     Console(highlight=False).print(table)
 
 

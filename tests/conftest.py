@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
+
+settings.register_profile("steady", derandomize=True, deadline=None)  # the same examples in every run, on any machine
+settings.load_profile("steady")
 
 
 @pytest.fixture(autouse=True, scope="session")

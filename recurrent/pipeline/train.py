@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -26,6 +27,7 @@ from recurrent.unroll import Unrolled
 
 LOG_EVERY_SECONDS = 1.0
 PRIMED_BY = 1000  # training images that a system may look at before it learns
+SETTLED = 0.1  # part of the training after which bad health is worth a warning
 
 
 class Progress(NamedTuple):
@@ -101,7 +103,7 @@ class Learner:
         self.accelerator = Accelerator(
             mixed_precision=mixed_precision(config.precision, device),
             cpu=device.type == "cpu",
-            step_scheduler_with_optimizer=False,
+            kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],  # a control trains no policy
         )
         if device.type == "cpu":
             allow_fast_fp32()
@@ -160,19 +162,30 @@ class Learner:
         """Means of the loss and its terms since the last report, and the last batch's health."""
         loss = torch.stack(self.losses).mean().item()
         if not math.isfinite(loss):
-            raise InputError("a finite loss", f"{loss} by step {self.step}", "lower the learning rate, or set --clip")
+            raise self._diverged("a finite loss", loss)
         terms = {name: torch.stack([t[name] for t in self.terms]).mean().item() for name in self.terms[0]}
         assert self.last is not None
         outputs, episode = self.last
         health = self.system.health(outputs, episode, self.run.model)
-        warnings = tuple(self.system.warnings(health, self.run.model))
+        settled = self.step > SETTLED * self.steps  # a policy begins where it was put: that is no collapse
+        warnings = tuple(self.system.warnings(health, self.run.model)) if settled else ()
         self.losses, self.terms = [], []
-        epoch = self.step * self.run.train.batch_size / self.source.examples
+        epoch = self.run.train.epochs * self.step / self.steps  # whole batches make an epoch; the remainder is left out
         rate_now = self.optimizer.param_groups[0]["lr"]
         return Progress(self.step, self.steps, epoch, rate, seconds, loss, terms, health, rate_now, warnings)
 
+    def _diverged(self, expected: str, found: object) -> InputError:
+        return InputError(expected, f"{found} by step {self.step}", "lower the learning rate, or set --clip")
+
     def snapshot(self) -> Snapshot:
-        """Copies of everything that the next step depends on."""
+        """Copies of everything that the next step depends on.
+
+        Raises:
+            InputError: a weight is not finite; what was saved before stays the newest.
+        """
+        for name, parameter in self.core.named_parameters():
+            if not parameter.isfinite().all():
+                raise self._diverged("finite weights", f"NaN or infinity in {name}")
         tensors = {f"model/{name}": t for name, t in self.core.state_dict().items()}
         if self.average is not None:
             tensors |= {f"ema/{name}": t for name, t in self.average.module.state_dict().items()}

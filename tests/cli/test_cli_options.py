@@ -13,9 +13,11 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from typer.testing import CliRunner
 
+import recurrent
 from cli import SYSTEMS
 from recurrent.config import STRICT, DataConfig, TrainConfig
 from recurrent.options import flag, with_options
+from recurrent.toml import read_facts
 
 VERBS = {
     "glimpse": {"train", "eval", "gif", "read"},
@@ -148,3 +150,17 @@ def test_every_system_has_its_verbs_and_every_verb_has_json(saccade: Any, monkey
         assert {verb for verb in ("train", "eval", "generate", "gif", "read") if f" {verb} " in shown} == verbs
         for verb in verbs:
             assert "--json" in saccade(system, verb, "--help").out
+
+
+ROWS = [
+    (path, row, facts.get("system"))
+    for path in sorted((Path(recurrent.__file__).parents[1] / "experiments").glob("*.toml"))
+    for row, facts in read_facts(path).items()
+]
+
+
+@pytest.mark.parametrize(("path", "row", "system"), ROWS, ids=[f"{path.stem}-{row}" for path, row, _ in ROWS])
+def test_every_row_of_every_experiment_is_a_run(saccade: Any, path: Path, row: str, system: str) -> None:
+    answer = saccade(system, "train", "--config", path, "--row", row, "--show-config", "--json")
+    assert answer.code == 0, answer.err
+    assert answer.json()["system"] == system

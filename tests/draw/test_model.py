@@ -22,7 +22,7 @@ from recurrent.unroll import gradient_flow, unroll
 sys.path.insert(0, str(Path(__file__).parent))
 import transcription
 
-SMALL = {"hidden": 12, "latent": 4, "read": 3, "write": 4}
+SMALL: dict[str, Any] = {"hidden": 12, "latent": 4, "read": 3, "write": 4}
 
 
 def model(config: Config, shape: Shape, dtype: torch.dtype = torch.float32) -> Draw:

@@ -1,4 +1,4 @@
-"""The Recurrent Attention Model written down literally, as popular PyTorch implementations do: what speed is held against.
+"""The Recurrent Attention Model written down literally, as popular PyTorch implementations do: the measure of speed.
 
 Eager fp32, batch 128, every step on its own through autograd, a Python loop over the batch to crop the patches.
 """

@@ -15,7 +15,7 @@ from recurrent.system import Batch, Shape
 from recurrent.unroll import Unrolled
 
 SHAPE = Shape(1, 12, 12, 3)
-SMALL = {"glimpses": 4, "patch": 4, "hidden": 16, "features": 8}
+SMALL: dict[str, Any] = {"glimpses": 4, "patch": 4, "hidden": 16, "features": 8}
 
 
 def rollout(config: Config, examples: int = 6) -> tuple[RAM, Any, Any]:
@@ -47,8 +47,10 @@ def test_each_term_trains_its_part_and_no_other(prior: Any, core_kind: Any) -> N
     assert trained_by(core, reinforce) == {"policy"} | ({"prior"} if prior == "scan" else set())
     baseline = (reward - outputs.baseline).square().sum()
     assert trained_by(core, baseline) == {"baseline"}
+    so_far = torch.nn.functional.cross_entropy(outputs.logits[:-1].flatten(0, 1), targets.repeat(3))
+    assert trained_by(core, so_far) == {"probe"}
     total = hybrid_loss(outputs, std, targets, config)
-    assert set(total.terms) == {"classification", "reinforce", "baseline"}
+    assert set(total.terms) == {"classification", "reinforce", "baseline", "probe"}
     torch.testing.assert_close(total.total, sum(total.terms.values()))
 
 
@@ -56,8 +58,8 @@ def test_gaussian_attention_trains_everything_by_back_propagation_alone() -> Non
     config = Config(**SMALL, attention="gaussian")
     core, episode, outputs = rollout(config)
     loss = hybrid_loss(outputs, episode.inputs.std, episode.targets, config)
-    assert set(loss.terms) == {"classification"}
-    assert trained_by(core, loss.total) == {"glimpse", "core", "classifier", "policy", "prior"}
+    assert set(loss.terms) == {"classification", "probe"}
+    assert trained_by(core, loss.total) == {"glimpse", "core", "classifier", "policy", "prior", "probe"}
 
 
 @pytest.mark.parametrize("policy", ["random", "centre", "fixed-scan"])
@@ -68,7 +70,7 @@ def test_a_control_trains_no_policy(policy: Any) -> None:
     reinforce = hybrid_loss(outputs, episode.inputs.std, episode.targets, config).terms["reinforce"]
     assert reinforce.item() == 0.0
     loss = hybrid_loss(outputs, episode.inputs.std, episode.targets, config).total
-    assert trained_by(core, loss) == {"glimpse", "core", "classifier"}
+    assert trained_by(core, loss) == {"glimpse", "core", "classifier", "probe"}
 
 
 def test_the_log_probability_is_the_normals_of_the_unclamped_draw_where_the_policy_chose() -> None:

@@ -47,17 +47,18 @@ def test_it_sees_what_the_slow_retina_sees(
     locations = torch.tensor([[x, y], [-x, -y]])
     seen = retina(retina.prepare(images), locations)
     for i in range(2):
-        expected = slow_retina(images[i].numpy(), *locations[i].tolist(), patch, scales)
+        its_x, its_y = locations[i].tolist()
+        expected = slow_retina(images[i].numpy(), its_x, its_y, patch, scales)
         np.testing.assert_allclose(seen[i].numpy(), expected, atol=1e-6)
     if scales == 1:  # a copy, not an average: exact
         assert set(seen.flatten().tolist()) <= {0.0, *images.flatten().tolist()}
 
 
 @pytest.mark.parametrize(("x", "y"), [(0, 0), (-1, -1), (1, 1), (-1, 1), (1, -1)])
-def test_the_window_is_centred_on_the_location_and_half_off_the_image_in_a_corner(x: float, y: float) -> None:
+def test_the_window_is_centred_on_the_location_and_half_off_the_image_in_a_corner(x: int, y: int) -> None:
     image = torch.ones(1, 1, 12, 12)
     retina = Retina(4, 1, 1, 12, 12)
-    seen = retina(retina.prepare(image), torch.tensor([[float(x), float(y)]]))[0, 0, 0]
+    seen = retina(retina.prepare(image), torch.tensor([[x, y]]))[0, 0, 0]
     rows = torch.tensor({-1: [0, 0, 1, 1], 0: [1, 1, 1, 1], 1: [1, 1, 0, 0]}[y], dtype=torch.float32)
     columns = torch.tensor({-1: [0, 0, 1, 1], 0: [1, 1, 1, 1], 1: [1, 1, 0, 0]}[x], dtype=torch.float32)
     assert torch.equal(seen, rows[:, None] * columns[None])
@@ -68,6 +69,8 @@ def test_a_location_beyond_the_image_is_taken_to_its_border() -> None:
     canvas = retina.prepare(torch.rand(3, 1, 9, 14))
     far = torch.tensor([[7.0, -3.0], [1.5, 1.5], [-9.0, 0.2]])
     assert torch.equal(retina(canvas, far), retina(canvas, far.clamp(-1, 1)))
+    lost = torch.full((3, 2), torch.nan)  # of a network that has diverged: its loss says so, not a crash
+    assert torch.equal(retina(canvas, lost), retina(canvas, torch.zeros(3, 2)))
 
 
 def test_half_extents_say_how_much_of_the_image_a_window_covers() -> None:

@@ -43,7 +43,7 @@ def test_training_is_several_times_faster_than_the_literal_reference(precision, 
     examples = source.batch(0, 128)
 
     def reference() -> None:
-        torch.backends.mkldnn.matmul.fp32_precision = "ieee"  # torch as it comes
+        torch.backends.mkldnn.matmul.fp32_precision = "ieee"  # pyright: ignore[reportAttributeAccessIssue]  # torch as it comes
         literal_step(literal, optimizer, examples.images, examples.labels)
 
     def ours() -> None:
@@ -55,5 +55,7 @@ def test_training_is_several_times_faster_than_the_literal_reference(precision, 
         allow_fast_fp32()
         ratios.append(rate(ours, batch) / slow)
     middle = statistics.median(ratios[1:])
-    print(f"\n{precision}, batch {batch}: {middle:.2f} x the literal reference ({min(ratios):.2f} ... {max(ratios):.2f})")
+    print(
+        f"\n{precision}, batch {batch}: {middle:.2f} x the literal reference ({min(ratios):.2f} ... {max(ratios):.2f})"
+    )
     assert middle >= bar

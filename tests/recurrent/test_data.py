@@ -247,5 +247,5 @@ def test_images_a_second_on_one_core(dataset: str, shift: int, at_least: int) ->
             times.append(time.perf_counter() - start)
     finally:
         torch.set_num_threads(before)
-    print(f"{dataset}: {256 / min(times):,.0f} images/s, median {256 / np.median(times):,.0f}")  # noqa: T201
+    print(f"{dataset}: {256 / min(times):,.0f} images/s, median {256 / np.median(times):,.0f}")
     assert 256 / min(times) >= at_least

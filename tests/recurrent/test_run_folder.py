@@ -52,7 +52,7 @@ def test_a_run_comes_back(tmp_path: Path) -> None:
     assert made.run.model == Config(kind="fc", hidden=8)
     assert made.facts["versions"]["torch"] == torch.__version__
     assert made.facts["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
-    assert made.facts["command"] == sys.argv
+    assert made.facts["command"] == [Path(sys.argv[0]).name, *sys.argv[1:]]
     commit = made.facts["git_commit"]
     assert commit is None or len(commit.removesuffix("+changes")) == 40
 

@@ -47,7 +47,7 @@ def divergence(mu: Tensor, log_sigma: Tensor) -> Tensor:
 
 
 def log_weight(step: Step, noise: Tensor, images: Tensor, config: Config) -> Tensor:
-    """log p(x, z) - log q(z | x) of the sample z = mu + sigma noise, noise [T, B, Z]; on average minus the bound [B]."""
+    """log p(x, z) - log q(z | x) of the sample z = mu + sigma noise, noise [T, B, Z]; on average -bound [B]."""
     z = step.mu + step.log_sigma.exp() * noise
     log_prior_minus_posterior = 0.5 * (noise.square() - z.square()) + step.log_sigma
     likelihood = -reconstruction(step.canvas[-1], step.log_scale[-1], images, config)

@@ -158,13 +158,12 @@ class Draw(RecurrentCore[Tensor, State, Any, Step]):
         h_dec = hidden_of(state.generator.decoder)
         error = x - torch.sigmoid(state.generator.canvas)  # (3) x^ = x - sigma(c_{t-1})
         r, window = self.read(x, error, h_dec)  # (4) r = read(x, x^, h_dec)
-        h_enc, encoder = self.encoder(
-            torch.cat([r, h_dec] if label is None else [r, h_dec, label], dim=1), state.encoder
-        )  # (5) h_enc
+        seen = [r, h_dec] if label is None else [r, h_dec, label]
+        h_enc, encoder = self.encoder(torch.cat(seen, dim=1), state.encoder)  # (5) h_enc = RNN_enc(h_enc, [r, h_dec])
         mu, log_sigma = self.latents(h_enc)
         z = mu + log_sigma.exp() * inputs  # (6) z ~ Q(Z | h_enc)
         stroke, generator = self.generator(z, state.generator, label)  # (7), (8)
-        return Step(*stroke, window, mu, log_sigma), State(encoder, generator)
+        return Step(stroke.canvas, stroke.write, stroke.log_scale, window, mu, log_sigma), State(encoder, generator)
 
     def latents(self, h_enc: Tensor) -> tuple[Tensor, Tensor]:
         """mu = W(h_enc), log sigma = W(h_enc): equations 1 and 2, each [B, Z]."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from recurrent.affine import affine
-from recurrent.attention import Window, from_draw, read_window, write_window
+from recurrent.attention import Window, filterbanks, from_draw, read_through, write_window
 from recurrent.errors import InputError
 from recurrent.system import Shape
 
@@ -96,8 +96,9 @@ class WindowReader(nn.Module):
         """As `WholeReader`."""
         with torch.autocast(h.device.type, enabled=False):
             aim = self.attention(h)
-            both = read_window(torch.cat([x, error], dim=1), aim.window, self.attention.count)
-            return (aim.gamma[:, None] * both.flatten(1)), self.attention.rectangle(aim)
+            filters = filterbanks(aim.window, self.attention.count, *x.shape[-2:])
+            both = torch.cat([read_through(image, *filters).flatten(1) for image in (x, error)], dim=1)
+            return aim.gamma[:, None] * both, self.attention.rectangle(aim)
 
 
 class WholeWriter(nn.Module):

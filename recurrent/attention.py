@@ -83,8 +83,13 @@ def filterbanks(window: Window, count: int, height: int, width: int) -> tuple[Te
 
 def read_window(images: Tensor, window: Window, count: int) -> Tensor:
     """F_Y x F_X^T for every channel (equation 27 without its intensity): images [B, C, H, W] to [B, C, N, N]."""
+    return read_through(images, *filterbanks(window, count, *images.shape[-2:]))
+
+
+def read_through(images: Tensor, filters_y: Tensor, filters_x: Tensor) -> Tensor:
+    """The same with the filters at hand: F_Y [B, N, H] and F_X [B, N, W]."""
     batch, channels, height, width = images.shape
-    filters_y, filters_x = filterbanks(window, count, height, width)
+    count = filters_y.shape[1]
     rows = images.reshape(batch, channels * height, width) @ filters_x.transpose(1, 2)  # [B, C H, N]
     columns = rows.view(batch, channels, height, count).transpose(1, 2).reshape(batch, height, channels * count)
     return (filters_y @ columns).view(batch, count, channels, count).transpose(1, 2)

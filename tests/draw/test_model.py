@@ -68,10 +68,10 @@ def test_every_step_is_the_papers(shape: Shape, attention: bool, dtype: torch.dt
 def test_the_windows_of_the_trace_are_in_image_coordinates() -> None:
     shape, config = Shape(1, 9, 9, 10), Config(steps=1, **SMALL)
     core = model(config, shape)
-    linear = core.generator.write.attention.linear  # type: ignore[union-attr]
+    linear = core.generator.get_submodule("write.attention.linear")
     with torch.no_grad():
-        linear.weight.zero_()
-        linear.bias.copy_(torch.tensor([0.5, -0.25, 0.0, -1.0, 0.7]))
+        linear.get_parameter("weight").zero_()
+        linear.get_parameter("bias").copy_(torch.tensor([0.5, -0.25, 0.0, -1.0, 0.7]))
     noise, scene = example(shape, config)
     x, y, half_width, half_height, sigma, gamma = (
         unroll(core, noise, core.initial_state(3), scene)[0].write[0, 0].tolist()
@@ -108,7 +108,7 @@ def test_no_parameters_give_a_number_that_is_none(size: float) -> None:
     shape, config = Shape(1, 9, 9, 10), Config(steps=3, **SMALL)
     core = model(config, shape)
     noise, scene = example(shape, config)
-    biases = [core.read.attention.linear.bias, core.generator.write.attention.linear.bias]  # type: ignore[union-attr]
+    biases = [core.get_parameter(f"{name}.attention.linear.bias") for name in ("read", "generator.write")]
     for sign in (-1, 1):
         for entry in range(5):
             with torch.no_grad():

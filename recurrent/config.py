@@ -77,6 +77,9 @@ class TrainConfig:
     final_learning_rate: float = Field(default=0.0, ge=0, le=1)
     """Where the cosine ends, as a fraction of the learning rate."""
 
+    start_from: str | None = None
+    """Run folder of the same network whose weights training begins with; without it they are drawn by the seed."""
+
     beta2: float = Field(default=0.999, ge=0, lt=1)
     """Adam's decay per step of the squared gradient's average."""
 

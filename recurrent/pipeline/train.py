@@ -7,6 +7,7 @@ optimizer's moments, the moving average and the step: nothing else is needed to 
 import math
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -19,7 +20,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from recurrent.config import Run, TrainConfig
 from recurrent.device import allow_fast_fp32, mixed_precision
 from recurrent.errors import InputError
-from recurrent.pipeline.checkpoint import Snapshot, load_into
+from recurrent.pipeline.checkpoint import Snapshot, load_into, newest, open_run
 from recurrent.pipeline.data import Source
 from recurrent.system import Episode, load
 from recurrent.tree import map_tensors
@@ -67,6 +68,8 @@ def train(run: Run[Any], source: Source, *, resume: Snapshot | None = None) -> I
     learner = Learner(run, source)
     if resume is not None:
         learner.restore(resume)
+    elif run.train.start_from is not None:
+        learner.begin_with(Path(run.train.start_from))
     saved = reported = began = time.perf_counter()
     steps_before = learner.step
     while learner.step < learner.steps:
@@ -194,6 +197,18 @@ class Learner:
                 tensors[f"optimizer/{name}/{key}"] = value
         tensors = {name: t.detach().to("cpu", copy=True).contiguous() for name, t in tensors.items()}
         return Snapshot(self.step, tensors, {"steps": self.steps, "seed": self.run.train.seed})
+
+    def begin_with(self, folder: Path) -> None:
+        """Begin with another run's last weights, the averaged ones where it kept an average; nothing else of it.
+
+        Raises:
+            InputError: no run folder, no checkpoint in it, or the weights of another network.
+        """
+        snapshot = newest(open_run(folder).path)
+        if snapshot is None:
+            raise InputError(f"a checkpoint in {folder}", "none", "train that run first")
+        averaged = any(name.startswith("ema/") for name in snapshot.tensors)
+        load_into(self.core, snapshot.tensors, "ema" if averaged else "model")
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go on from a snapshot of this very model."""

@@ -93,3 +93,20 @@ def test_resuming_a_drawing_network_ends_as_an_unbroken_one(
     assert saccade("draw", "train", *tiny, "--validation", "20", "--out", again).code == 0
     name = next(drawn.glob("checkpoint-*")).name
     assert (again / name).read_bytes() == (drawn / name).read_bytes()
+
+
+def test_more_steps_go_on_from_fewer(saccade: Any, refused: Any, tiny: list[str], drawn: Path, tmp_path: Path) -> None:
+    longer = tmp_path / "longer"
+    words = ["draw", "train", *tiny, "--validation", "20", "--steps", "8", "--start-from", drawn]
+    answer = saccade(*words, "--learning-rate", "1e-9", "--out", longer, "--json")
+    assert answer.code == 0
+    fresh = saccade(
+        "draw", "train", *tiny, "--steps", "8", "--learning-rate", "1e-9", "--out", tmp_path / "fresh", "--json"
+    )
+    assert answer.json()["terms"]["reconstruction"] < fresh.json()["terms"]["reconstruction"]
+    assert "float32 [5, 17]" in refused(
+        "draw", "train", *tiny, "--hidden", "17", "--start-from", drawn, "--out", tmp_path / "other"
+    )
+    assert "no folder" in refused(
+        "draw", "train", *tiny, "--start-from", tmp_path / "none", "--out", tmp_path / "third"
+    )

@@ -32,8 +32,9 @@ def tables(system: str) -> dict[str, Any]:
 
 def another(config: Any, name: str) -> Any:
     """A valid value of a field that is not its default."""
-    if name in ("dataset", "data_dir"):
-        return {"dataset": "mnist", "data_dir": "/some/where"}[name]
+    named = {"dataset": "mnist", "data_dir": "/some/where", "start_from": "/some/run", "binarise": "dynamic"}
+    if name in named:
+        return named[name]
     field = config.__pydantic_fields__[name]
     if get_origin(field.annotation) is Literal:
         return next(choice for choice in get_args(field.annotation) if choice != field.default)

@@ -97,7 +97,7 @@ class WindowReader(nn.Module):
         with torch.autocast(h.device.type, enabled=False):
             aim = self.attention(h)
             filters = filterbanks(aim.window, self.attention.count, *x.shape[-2:])
-            both = torch.cat([read_through(image, *filters).flatten(1) for image in (x, error)], dim=1)
+            both = read_through(filters, x, error).flatten(1)
             return aim.gamma[:, None] * both, self.attention.rectangle(aim)
 
 

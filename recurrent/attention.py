@@ -45,7 +45,7 @@ class _Filters(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
         distances, filters, sigma = ctx.saved_tensors
-        pulled = torch._softmax_backward_data(gradient, filters, -1, filters.dtype).mul_(distances)
+        pulled = torch.ops.aten._softmax_backward_data(gradient, filters, -1, filters.dtype).mul_(distances)
         of_means = pulled.sum(2).div_(sigma[:, None])
         return of_means, pulled.mul_(distances).sum((1, 2)).div_(sigma), None
 
@@ -81,18 +81,46 @@ def filterbanks(window: Window, count: int, height: int, width: int) -> tuple[Te
     return filters_y, filters_x
 
 
+class _Read(torch.autograd.Function):
+    """Several images [B, C, H, W] read through the same filters, their gradients taken only where they are wanted."""
+
+    @staticmethod
+    def forward(ctx: Any, filters_y: Tensor, filters_x: Tensor, *images: Tensor) -> Tensor:
+        together = torch.cat(images, dim=1)
+        batch, channels, height, width = together.shape
+        count = filters_y.shape[1]
+        pixels = together.view(batch, channels * height, width)
+        rows = pixels @ filters_x.transpose(1, 2)  # [B, C H, N]
+        columns = rows.view(batch, channels, height, count).transpose(1, 2).reshape(batch, height, -1)  # [B, H, C N]
+        ctx.save_for_backward(filters_y, filters_x, pixels, columns)
+        ctx.shape = (batch, channels, height, count)
+        return (filters_y @ columns).view(batch, count, channels, count).transpose(1, 2)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        filters_y, filters_x, pixels, columns = ctx.saved_tensors
+        batch, channels, height, count = ctx.shape
+        seen = gradient.transpose(1, 2).reshape(batch, count, channels * count)
+        of_y = seen @ columns.transpose(1, 2)
+        of_columns = (filters_y.transpose(1, 2) @ seen).view(batch, height, channels, count)
+        of_rows = of_columns.transpose(1, 2).reshape(batch, channels * height, count)
+        of_x = of_rows.transpose(1, 2) @ pixels
+        wanted = ctx.needs_input_grad[2:]
+        parts = of_rows.chunk(len(wanted), dim=1)
+        size = (batch, channels // len(wanted), height, filters_x.shape[2])
+        of_images = [(part @ filters_x).view(size) if want else None for part, want in zip(parts, wanted, strict=True)]
+        return (of_y, of_x, *of_images)
+
+
 def read_window(images: Tensor, window: Window, count: int) -> Tensor:
     """F_Y x F_X^T for every channel (equation 27 without its intensity): images [B, C, H, W] to [B, C, N, N]."""
-    return read_through(images, *filterbanks(window, count, *images.shape[-2:]))
+    return read_through(filterbanks(window, count, *images.shape[-2:]), images)
 
 
-def read_through(images: Tensor, filters_y: Tensor, filters_x: Tensor) -> Tensor:
-    """The same with the filters at hand: F_Y [B, N, H] and F_X [B, N, W]."""
-    batch, channels, height, width = images.shape
-    count = filters_y.shape[1]
-    rows = images.reshape(batch, channels * height, width) @ filters_x.transpose(1, 2)  # [B, C H, N]
-    columns = rows.view(batch, channels, height, count).transpose(1, 2).reshape(batch, height, channels * count)
-    return (filters_y @ columns).view(batch, count, channels, count).transpose(1, 2)
+def read_through(filters: tuple[Tensor, Tensor], *images: Tensor) -> Tensor:
+    """The same with the filters F_Y [B, N, H] and F_X [B, N, W] at hand, for K images at once: [B, K C, N, N]."""
+    return _Read.apply(*filters, *images)  # type: ignore[return-value]
 
 
 def write_window(patch: Tensor, window: Window, height: int, width: int) -> Tensor:

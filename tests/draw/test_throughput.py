@@ -48,7 +48,7 @@ def test_training_is_faster_than_the_literal_reference_and_fits_in_memory(precis
     images = source.batch(0, BATCH).images
 
     def reference() -> None:
-        torch.backends.mkldnn.matmul.fp32_precision = "ieee"  # torch as it comes
+        torch.backends.mkldnn.matmul.fp32_precision = "ieee"  # pyright: ignore[reportAttributeAccessIssue]  # torch as it comes
         literal_step(literal, optimizer, images, STEPS)
 
     ratios = []

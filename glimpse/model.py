@@ -33,17 +33,31 @@ class Looking(NamedTuple):
     step: Tensor  # t as a one-hot vector, which selects the location prior [B, T]
 
 
-class Glimpse(NamedTuple):
-    """A step's output: what was done, seen and believed."""
+class Act(NamedTuple):
+    """What a step itself gives, [B, ...]; `RAM.readout` makes a `Glimpse` of the stacked acts."""
 
-    location: Tensor  # l_t, (x, y) looked at, in [-1, 1] [B, 2]
-    windows: Tensor  # per scale (x, y, half-width, half-height) in image coordinates [B, S, 4]
-    patches: Tensor  # what the retina saw [B, S, C, g, g]
-    logits: Tensor  # belief after this glimpse: the classifier's after the last one, before it the probe's [B, K]
-    mean: Tensor  # of the location policy [B, 2]
-    sample: Tensor  # the policy's draw, before it is clamped to the image [B, 2]
-    chosen: Tensor  # whether the policy chose this location (and REINFORCE applies) [B]
-    baseline: Tensor  # b_t, the reward expected before looking [B]
+    location: Tensor  # [B, 2]
+    extents: Tensor  # half the width and height of each scale's window [B, S, 2]
+    patches: Tensor  # [B, S, C, g, g]
+    mean: Tensor  # [B, 2]
+    sample: Tensor  # [B, 2]
+    chosen: Tensor  # [B]
+    before: Tensor  # h_{t-1}, detached [B, hidden]
+    after: Tensor  # h_t, detached [B, hidden]
+    last: Tensor  # whether this is the last of the T glimpses [B, 1]
+
+
+class Glimpse(NamedTuple):
+    """What was done, seen and believed, [T, B, ...]."""
+
+    location: Tensor  # l_t, (x, y) looked at, in [-1, 1] [T, B, 2]
+    windows: Tensor  # per scale (x, y, half-width, half-height) in image coordinates [T, B, S, 4]
+    patches: Tensor  # what the retina saw [T, B, S, C, g, g]
+    logits: Tensor  # belief after each glimpse: the classifier's after the last one, before it the probe's [T, B, K]
+    mean: Tensor  # of the location policy [T, B, 2]
+    sample: Tensor  # the policy's draw, before it is clamped to the image [T, B, 2]
+    chosen: Tensor  # whether the policy chose this location (and REINFORCE applies) [T, B]
+    baseline: Tensor  # b_t, the reward expected before looking [T, B]
 
 
 class GlimpseNetwork(nn.Module):
@@ -72,7 +86,7 @@ def fixed_scan(glimpses: int, radius: float) -> Tensor:
     return radius * torch.tensor([stations[t % len(stations)] for t in range(glimpses)], dtype=torch.float32)
 
 
-class RAM(RecurrentCore[Looking, Any, Any, Glimpse]):
+class RAM(RecurrentCore[Looking, Any, Any, Act]):
     """The model; its state is the recurrent core's. Context: images [B, C, H, W] in [0, 1].
 
     Raises:
@@ -117,41 +131,56 @@ class RAM(RecurrentCore[Looking, Any, Any, Glimpse]):
         """h of the topmost layer [B, hidden]."""
         return (state if hasattr(state, "h") else state[-1]).h
 
-    def forward(self, inputs: Looking, state: Any, context: Any) -> tuple[Glimpse, Any]:
-        h = self.output(state)
-        blind = h.detach()  # REINFORCE and the baseline's regression train their own layers and nothing below
-        policy, baseline = self.policy, self.baseline
-        seen_by_policy = self.config.policy_gain * (h if self.gaussian else blind)
+    def forward(self, inputs: Looking, state: Any, context: Any) -> tuple[Act, Any]:
+        before = self.output(state)
+        blind = before.detach()  # REINFORCE trains the policy's own layer and nothing below
+        seen_by_policy = self.config.policy_gain * (before if self.gaussian else blind)
+        policy = self.policy
         action = affine((seen_by_policy, inputs.step), (policy.weight, self.prior), (policy.bias,)).float()
-        expected = affine((blind,), (baseline.weight,), (baseline.bias,)).float().squeeze(1)
         mean = torch.tanh(action[:, :2])
         chosen = inputs.forced.isnan().any(1)
         if self.gaussian:
-            location = torch.where(chosen[:, None], mean, inputs.forced)
-            sample = location
-            patches, windows = self.read(context, location, action[:, 2:])
+            sample = location = torch.where(chosen[:, None], mean, inputs.forced)
+            patches, extents = self.read(context, location, action[:, 2:])
         else:
             sample = mean.detach() + inputs.std[:, None] * inputs.noise  # l_t ~ N(f_l(h_{t-1}), std)
             location = torch.where(chosen[:, None], sample, inputs.forced).clamp(-1, 1)
             patches = self.retina(context, location)  # rho(x, l_t) [B, S, C, g, g]
             extents = self.extents.expand(len(location), -1, -1)
-            windows = torch.cat([location[:, None].expand_as(extents), extents], dim=2)
         g = self.glimpse(patches.flatten(1), location)
         _, state = self.core(g, state, None)  # h_t = f_h(h_{t-1}, g_t)
-        h, f, probe = self.output(state), self.classifier, self.probe
-        answer = affine((h,), (f.weight,), (f.bias,))  # f_a(h_t) [B, K]
-        so_far = affine((h.detach(),), (probe.weight,), (probe.bias,))
-        logits = torch.where(inputs.step[:, -1:] > 0, answer, so_far).float()
-        return Glimpse(location, windows, patches, logits, mean, sample, chosen, expected), state
+        after, last = self.output(state).detach(), inputs.step[:, -1:] > 0
+        return Act(location, extents, patches, mean, sample, chosen, blind, after, last), state
+
+    def readout(self, outputs: Act, state: Any) -> Glimpse:
+        """The answer from the last state, and what the baseline and the probe read from every state [T, B, ...]."""
+        acts, f = outputs, self.classifier
+        answer = affine((self.output(state),), (f.weight,), (f.bias,)).float()  # f_a(h_T) [B, K]
+        so_far = self._each(self.probe, acts.after)  # [T, B, K]
+        final = torch.where(acts.last[-1], answer, so_far[-1])  # an unroll may stop before the last glimpse
+        centres = acts.location[:, :, None].expand_as(acts.extents)
+        return Glimpse(
+            location=acts.location,
+            windows=torch.cat([centres, acts.extents], dim=3),
+            patches=acts.patches,
+            logits=torch.cat([so_far[:-1], final[None]]),
+            mean=acts.mean,
+            sample=acts.sample,
+            chosen=acts.chosen,
+            baseline=self._each(self.baseline, acts.before).squeeze(2),
+        )
+
+    @staticmethod
+    def _each(layer: nn.Linear, states: Tensor) -> Tensor:
+        """A linear layer on every step's state: [T, B, hidden] to fp32 [T, B, O], one product."""
+        flat = affine((states.flatten(0, 1),), (layer.weight,), (layer.bias,)).float()
+        return flat.unflatten(0, states.shape[:2])
 
     def read(self, images: Tensor, location: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
         """DRAW's window at a location; `size` [B, 2]: log of stride and of deviation relative to a hard patch's."""
         stride, sigma = size.clamp(-3, 3).exp().unbind(1)
-        count, scales = self.config.patch, self.config.scales
-        seen, windows = [], []
-        for s in range(scales):
+        seen = []
+        for s in range(self.config.scales):
             window = Window(location[:, 0], location[:, 1], stride * 2**s, 0.5 * sigma * 2**s)
-            seen.append(read_window(images, window, count))
-            half = stride[:, None] * self.extents[s]
-            windows.append(torch.cat([location, half], dim=1))
-        return torch.stack(seen, dim=1), torch.stack(windows, dim=1)
+            seen.append(read_window(images, window, self.config.patch))
+        return torch.stack(seen, dim=1), stride[:, None, None] * self.extents

@@ -27,7 +27,8 @@ class _Tape:
         self.relu = relu
         self.dtype = dtype
         self.inputs: list[tuple[Tensor, ...]] = []  # detached: a tape in a reference cycle with its graph would leak
-        self.gradients: dict[int, Tensor] = {}  # step -> dL/dy [B, O]
+        self.gradients = torch.empty(0)  # dL/dy of every step [T, B, O]
+        self.steps: set[int] = set()  # whose gradient has arrived
         self.backward_pass = -1
 
     def product(self, inputs: Sequence[Tensor]) -> Tensor:
@@ -36,22 +37,26 @@ class _Tape:
             y.addmm_(x, weight.t())
         return y.relu_() if self.relu else y
 
-    def keep(self, step: int, gradient: Tensor) -> None:
-        """Hold a step's gradient until `_Collect`; what an earlier backward pass left unused is dropped first."""
+    def place(self, step: int, like: Tensor) -> Tensor:
+        """Where a step's gradient belongs until `_Collect`; what an earlier backward pass left unused is dropped."""
         backward_pass = torch._C._current_graph_task_id()
         if backward_pass != self.backward_pass:
             self.backward_pass = backward_pass
-            self.gradients.clear()
-        self.gradients[step] = gradient
+            self.gradients = like.new_empty(len(self.inputs), *like.shape)
+            self.steps.clear()
+        self.steps.add(step)
+        return self.gradients[step]
 
     def collect(self) -> tuple[list[Tensor], Tensor]:
         """dL/dW for each weight, and dL/db, over all steps at once."""
-        steps = sorted(self.gradients)
-        dy = torch.cat([self.gradients[step] for step in steps])  # [T*B, O]
+        steps = sorted(self.steps)
+        gradients = self.gradients if len(steps) == len(self.inputs) else self.gradients[steps]
+        dy = gradients.flatten(0, 1)  # [T*B, O]
         columns = zip(*(self.inputs[step] for step in steps), strict=True)
         weight_gradients = [dy.t() @ torch.cat(column) for column in columns]
-        self.gradients.clear()
-        return weight_gradients, dy.sum(0, dtype=torch.promote_types(self.dtype, torch.float32))
+        self.gradients, self.backward_pass = torch.empty(0), -1
+        self.steps.clear()
+        return weight_gradients, (dy.new_ones(1, len(dy)) @ dy).squeeze(0)  # several times faster than sum in bf16
 
 
 class _Collect(torch.autograd.Function):
@@ -66,7 +71,7 @@ class _Collect(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, _token: Tensor) -> tuple[Tensor | None, ...]:
-        if not ctx.tape.gradients:
+        if not ctx.tape.steps:
             return (None,) * (2 + len(ctx.types))
         weight_gradients, bias_gradient = ctx.tape.collect()
         gradients = weight_gradients + [bias_gradient] * (len(ctx.types) - ctx.count)
@@ -91,11 +96,12 @@ class _Step(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         tape: _Tape = ctx.tape
+        place = tape.place(ctx.step, dy) if ctx.needs_input_grad[1] else torch.empty_like(dy)
         if tape.relu:
             (y,) = ctx.saved_tensors
-            dy = torch.ops.aten.threshold_backward(dy, y, 0)
-        if ctx.needs_input_grad[1]:
-            tape.keep(ctx.step, dy)
+            dy = torch.ops.aten.threshold_backward.grad_input(dy, y, 0, grad_input=place)
+        else:
+            dy = place.copy_(dy)
         input_gradients = (
             (dy @ weight).to(dtype) if needed else None
             for weight, dtype, needed in zip(tape.weights, ctx.types, ctx.needs_input_grad[2:], strict=True)

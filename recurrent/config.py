@@ -60,7 +60,7 @@ class DataConfig:
 
 @dataclass(frozen=True, config=STRICT)
 class TrainConfig:
-    """How to learn: Adam under a warm-up and a cosine."""
+    """How to learn: an optimizer under a warm-up and a cosine."""
 
     epochs: int = Field(default=12, ge=1)
     """Passes over the training images."""
@@ -70,6 +70,9 @@ class TrainConfig:
 
     learning_rate: float = Field(default=1e-3, gt=0)
     """Highest learning rate, reached after the warm-up."""
+
+    optimizer: Literal["adam", "muon"] = "adam"
+    """Adam for all parameters, or Muon for the large weight matrices: steeper learning, a third more time a step."""
 
     warmup: float = Field(default=0.05, ge=0, lt=1)
     """Fraction of the steps in which the learning rate rises from 0."""

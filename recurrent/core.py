@@ -38,6 +38,11 @@ class RecurrentCore(nn.Module, Generic[Inputs, State, Context, Output]):
         """What a step needs of the context, computed once per unroll (e.g. padded images). The context by default."""
         return context
 
+    def readout(self, outputs: Any, state: State) -> Any:
+        """What follows from the steps and does not feed back, for all steps at once: from what `forward` gave, stacked
+        [T, B, ...], and the last state to what `unroll` returns. The stacked outputs by default."""
+        return outputs
+
     def detach(self, state: State) -> State:
         """The truncation point of truncated BPTT: memory is cut. A core that accumulates spares its accumulator."""
         return map_tensors(Tensor.detach, state)

@@ -51,7 +51,7 @@ def unroll(
             outputs.append(output)
             if on_state is not None:
                 on_state(state)
-    return map_tensors(lambda *leaves: torch.stack(leaves), *outputs), state
+        return core.readout(map_tensors(lambda *leaves: torch.stack(leaves), *outputs), state), state
 
 
 class Unrolled(nn.Module):

@@ -28,6 +28,7 @@ from recurrent.unroll import Unrolled
 
 LOG_EVERY_SECONDS = 1.0
 PRIMED_BY = 1000  # training images that a system may look at before it learns
+WIDE = 64  # units on both sides of a weight matrix that Muon takes
 SETTLED = 0.1  # part of the training after which bad health is worth a warning
 
 
@@ -85,8 +86,21 @@ def train(run: Run[Any], source: Source, *, resume: Snapshot | None = None) -> I
             saved = time.perf_counter()
 
 
+def optimizers(core: nn.Module, config: TrainConfig) -> list[torch.optim.Optimizer]:
+    """Adam for all of a core's parameters; or Muon (Jordan et al. 2024) for its weight matrices between wide layers,
+    its step scaled to Adam's size, and Adam for the rest."""
+    trainable = [p for p in core.parameters() if p.requires_grad]
+    wide = [p for p in trainable if p.ndim == 2 and min(p.shape) >= WIDE] if config.optimizer == "muon" else []
+    rest = [p for p in trainable if not any(p is other for other in wide)]
+    found: list[torch.optim.Optimizer] = [torch.optim.Adam(rest, config.learning_rate, (0.9, config.beta2), fused=True)]
+    if wide:
+        scale = {"weight_decay": 0.0, "adjust_lr_fn": "match_rms_adamw"}
+        found.append(torch.optim.Muon(wide, lr=config.learning_rate, **scale))
+    return found
+
+
 class Learner:
-    """A model, its optimizer and where they stand; `advance` takes one step."""
+    """A model, its optimizers and where they stand; `advance` takes one step."""
 
     def __init__(self, run: Run[Any], source: Source) -> None:
         config = run.train
@@ -114,8 +128,7 @@ class Learner:
         self.core = self.system.build(run.model, source.shape).to(device)
         if prime := getattr(self.system, "prime", None):
             prime(self.core, source.batch(0, min(source.examples, PRIMED_BY)))
-        trainable = [p for p in self.core.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.Adam(trainable, config.learning_rate, (0.9, config.beta2), fused=True)
+        self.optimizers = optimizers(self.core, config)
         self.model = self.accelerator.prepare(Unrolled(self.core, config.detach_every or None))
         average = get_ema_multi_avg_fn(config.ema)
         self.average = AveragedModel(self.core, multi_avg_fn=average) if config.ema else None
@@ -132,13 +145,14 @@ class Learner:
         episode = self._share(episode)
         outputs = self.model(episode.inputs, episode.context)
         loss = self.system.loss(outputs, episode, self.run.model)
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
         self.accelerator.backward(loss.total)
         if config.clip:
             nn.utils.clip_grad_norm_(self.core.parameters(), config.clip)
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.step, self.steps, config)
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.param_groups[0]["lr"] = learning_rate(self.step, self.steps, config)
+            optimizer.step()
         self.step += 1
         if self.average is not None:
             self.average.update_parameters(self.core)
@@ -174,7 +188,7 @@ class Learner:
         warnings = tuple(self.system.warnings(health, self.run.model)) if settled else ()
         self.losses, self.terms = [], []
         epoch = self.run.train.epochs * self.step / self.steps  # whole batches make an epoch; the remainder is left out
-        rate_now = self.optimizer.param_groups[0]["lr"]
+        rate_now = self.optimizers[0].param_groups[0]["lr"]
         return Progress(self.step, self.steps, epoch, rate, seconds, loss, terms, health, rate_now, warnings)
 
     def _diverged(self, expected: str, found: object) -> InputError:
@@ -193,8 +207,9 @@ class Learner:
         if self.average is not None:
             tensors |= {f"ema/{name}": t for name, t in self.average.module.state_dict().items()}
         for name, parameter in self.core.named_parameters():
-            for key, value in self.optimizer.state.get(parameter, {}).items():
-                tensors[f"optimizer/{name}/{key}"] = value
+            for optimizer in self.optimizers:
+                for key, value in optimizer.state.get(parameter, {}).items():
+                    tensors[f"optimizer/{name}/{key}"] = value
         tensors = {name: t.detach().to("cpu", copy=True).contiguous() for name, t in tensors.items()}
         return Snapshot(self.step, tensors, {"steps": self.steps, "seed": self.run.train.seed})
 
@@ -210,6 +225,9 @@ class Learner:
         averaged = any(name.startswith("ema/") for name in snapshot.tensors)
         load_into(self.core, snapshot.tensors, "ema" if averaged else "model")
 
+    def _optimizer_of(self, parameter: nn.Parameter) -> torch.optim.Optimizer:
+        return next(o for o in self.optimizers if any(p is parameter for p in o.param_groups[0]["params"]))
+
     def restore(self, snapshot: Snapshot) -> None:
         """Go on from a snapshot of this very model."""
         load_into(self.core, snapshot.tensors, "model/")
@@ -218,7 +236,7 @@ class Learner:
             state = {k.removeprefix(prefix): t.clone() for k, t in snapshot.tensors.items() if k.startswith(prefix)}
             if state:
                 on_device = {k: t if k == "step" else t.to(parameter.device) for k, t in state.items()}
-                self.optimizer.state[parameter] = on_device
+                self._optimizer_of(parameter).state[parameter] = on_device
         if self.average is not None:
             load_into(self.average.module, snapshot.tensors, "ema/")
             self.average.n_averaged.fill_(snapshot.step)

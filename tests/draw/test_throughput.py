@@ -18,7 +18,7 @@ from recurrent.pipeline.data import load
 from recurrent.pipeline.train import Learner
 
 sys.path.insert(0, str(Path(__file__).parent))
-from literal import LiteralDraw, literal_step
+from literal_draw import LiteralDraw, literal_step
 
 STEPS, BATCH = 64, 128
 

@@ -3,6 +3,7 @@
 import os
 from typing import NamedTuple
 
+import imageio.v3 as imageio
 import numpy as np
 import pytest
 import torch
@@ -93,6 +94,9 @@ def test_a_film_read_back_has_its_frames_durations_and_loops(tmp_path, ending):
     assert durations == pytest.approx([800 * beats for beats in film.beats], abs=5)
     assert loop == 0
     assert os.listdir(tmp_path) == [path.name]
+    if ending == "gif":  # another reader, as people's programs use it
+        elsewhere = imageio.imread(path, index=None)[..., :3]
+        assert all((a == b).all() for a, b in zip(elsewhere, film.frames, strict=True))
 
 
 @pytest.mark.parametrize(("ending", "magic"), [("gif", b"GIF89a"), ("webp", b"RIFF"), ("png", b"\x89PNG")])

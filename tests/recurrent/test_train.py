@@ -15,7 +15,7 @@ from recurrent.errors import InputError
 from recurrent.pipeline.checkpoint import Snapshot
 from recurrent.pipeline.data import load
 from recurrent.pipeline.evaluate import evaluate
-from recurrent.pipeline.train import Learner, Progress, learning_rate, train
+from recurrent.pipeline.train import Learner, Progress, learning_rate, optimizers, train
 
 DIGITS = DataConfig(dataset="digits")
 
@@ -36,7 +36,9 @@ def test_the_learning_rate_warms_up_and_falls_as_a_cosine() -> None:
         assert rates[step] == pytest.approx(2.0 * (0.25 + 0.75 * cosine))
 
 
-@pytest.mark.parametrize("settings", [{}, {"ema": 0.9, "clip": 1.0, "precision": "fp32"}, {"detach_every": 2}])
+@pytest.mark.parametrize(
+    "settings", [{}, {"ema": 0.9, "clip": 1.0, "precision": "fp32"}, {"detach_every": 2}, {"optimizer": "muon"}]
+)
 def test_it_goes_on_from_a_snapshot_bit_for_bit(settings: dict[str, Any]) -> None:
     source = load(DIGITS, 0)
     whole, first = (Learner(run(epochs=3, **settings), source) for _ in range(2))
@@ -80,6 +82,18 @@ def test_the_weights_average_is_one() -> None:
         expected = now if expected is None else 0.9 * expected + 0.1 * now
     average: Any = learner.average.module
     torch.testing.assert_close(average.classifier.weight.detach(), expected)
+
+
+def test_muon_takes_the_wide_matrices_and_adam_the_rest() -> None:
+    core = Learner(run(Config()), load(DIGITS, 0)).core
+    adam, muon = optimizers(core, TrainConfig(optimizer="muon"))
+    names = {id(parameter): name for name, parameter in core.named_parameters()}
+    its = {names[id(parameter)] for parameter in muon.param_groups[0]["params"]}
+    glimpse = {"glimpse.what.weight", "glimpse.from_what.weight", "glimpse.from_where.weight"}
+    assert its == glimpse | {"core.cell.weight_ih", "core.cell.weight_hh"}
+    everything = {names[id(parameter)] for parameter in adam.param_groups[0]["params"]} | its
+    assert everything == {name for name, parameter in core.named_parameters() if parameter.requires_grad}
+    assert len(optimizers(core, TrainConfig())) == 1
 
 
 def test_a_loss_that_is_not_finite_stops_the_training() -> None:

@@ -1,7 +1,7 @@
 """Put finished runs into one table: `python experiments/collect.py runs/* > experiments/RESULTS.md`.
 
-Runs that differ only in their seed are one row: mean and range over the seeds. Beside each run's numbers stands the
-command that made it; the whole metrics go to experiments/results/NAME.json.
+Runs of one configuration that differ only in their seed are one row: mean and range over the seeds. Beside the numbers
+stands the command that made them, and the commit at which it did; whole metrics go to experiments/results/NAME.json.
 """
 
 import json
@@ -54,23 +54,32 @@ def main() -> None:
             print(f"passed over {folder}: no metrics.json", file=sys.stderr)
             continue
         run, metrics = (json.loads((folder / name).read_text()) for name in ("run.json", "metrics.json"))
-        rows[shlex.join(words(run))].append((run, metrics, seconds(folder)))
+        run["facts"]["command"][0] = "saccade"
+        settings = {key: value for key, value in run["train"].items() if key not in ("seed", "threads")}
+        key = json.dumps([run["data"]["dataset"], run["data"]["shift"], run["model"], settings.get("epochs"), settings])
+        rows[key].append((run, metrics, seconds(folder)))
         kept = {"metrics": metrics, "train_seconds": seconds(folder), **run}
         (RESULTS / f"{folder.name}.json").write_text(json.dumps(kept, indent=1) + "\n")
     print(
         "# Measured results\n\nTest error in percent, mean (and range) over the seeds. The first three columns are the"
     )
     print("learned gaze; the others are the same weights made to look elsewhere.\n")
-    print("| run | seeds |", " | ".join(COLUMNS), "| minutes |")
-    print("|---" * (len(COLUMNS) + 3) + "|")
-    for command, runs in sorted(rows.items()):
+    print("Minutes are wall time of training with one thread, on a machine shared with other training.\n")
+    print("| run | commit | optimizer, epochs | seeds |", " | ".join(COLUMNS), "| minutes |")
+    print("|---" * (len(COLUMNS) + 5) + "|")
+    for runs in sorted(rows.values(), key=lambda runs: words(runs[0][0])):
+        first = runs[0][0]
+        command, train = shlex.join(words(first)), first["train"]
+        commit = (first["facts"]["git_commit"] or "")[:7]
+        how = f"{train.get('optimizer', 'adam')}, {train['epochs']}"
         seeds = ", ".join(str(metrics["seed"]) for _, metrics, _ in runs)
         numbers = [
             [metrics[group][key] for _, metrics, _ in runs if key in metrics.get(group, {})]
             for group, key in COLUMNS.values()
         ]
         cells = " | ".join(cell(values) if values else "" for values in numbers)
-        print(f"| `saccade {command}` | {seeds} | {cells} | {cell([taken / 60 for *_, taken in runs])} |")
+        minutes = cell([taken / 60 for *_, taken in runs])
+        print(f"| `saccade {command}` | {commit} | {how} | {seeds} | {cells} | {minutes} |")
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal, NamedTuple
 import typer
 
 import baseline.config
+import draw.config
 import glimpse.config
-from recurrent.config import DataConfig, TrainConfig, default_run, to_dict
+from recurrent.config import TABLES, default_run, to_dict
 from recurrent.errors import InputError
 from recurrent.failures import PlainFailures
 from recurrent.options import apply, with_options
@@ -20,17 +21,23 @@ from recurrent.toml import read_run, write_run
 
 
 class System(NamedTuple):
-    """A system as the command line knows it; one that looks has also the verbs `gif` and `read`."""
+    """A system as the command line knows it, and its verbs beside `train` and `eval`."""
 
     config: type
-    looks: bool
+    verbs: tuple[str, ...]
     help: str
 
 
 SYSTEMS = {
-    "glimpse": System(glimpse.config.Config, True, "Read images by a few glimpses: the Recurrent Attention Model."),
-    "baseline": System(baseline.config.Config, False, "Networks that see the whole image at once, for comparison."),
+    "glimpse": System(
+        glimpse.config.Config, ("gif", "read"), "Read images by a few glimpses: the Recurrent Attention Model."
+    ),
+    "draw": System(draw.config.Config, ("generate", "gif"), "Write images step by step: DRAW."),
+    "baseline": System(baseline.config.Config, (), "Networks that see the whole image at once, for comparison."),
 }
+NEXT = {"glimpse": ["gif {} --index 7"], "draw": ["gif {} --count 36"], "baseline": []}
+"""What a person may want to do after an evaluation."""
+
 DEMO = Path("runs/demo")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on stdout.")]
@@ -40,6 +47,8 @@ Split = Annotated[Literal["test", "validation"], typer.Option(help="Which held-o
 StripFile = Annotated[Path | None, typer.Option(help="Write a film strip too: this PNG.")]
 Condition = Annotated[str | None, typer.Option(help="Whose gaze, e.g. random; the policy's mean by default.")]
 Seconds = Annotated[float, typer.Option(min=0.02, max=10, help="Seconds a glimpse is shown.")]
+StepSeconds = Annotated[float, typer.Option("--seconds", min=0.02, max=10, help="Seconds a step is shown.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the latents.")]
 
 
 def train_command(system: str) -> Callable[..., None]:
@@ -85,7 +94,8 @@ def train_command(system: str) -> Callable[..., None]:
         else:
             terminal.give(result | {"next": [f"saccade {system} eval {out}"]}, as_json=as_json)
 
-    return with_options(train, {"data": DataConfig, "model": SYSTEMS[system].config, "train": TrainConfig})
+    defaults = default_run(system, SYSTEMS[system].config)
+    return with_options(train, {table: getattr(defaults, table) for table in TABLES})
 
 
 def eval_command(system: str) -> Callable[..., None]:
@@ -96,6 +106,88 @@ def eval_command(system: str) -> Callable[..., None]:
         report(system, path, data_dir, split, as_json=as_json)
 
     return evaluate
+
+
+def estimate_command(system: str) -> Callable[..., None]:
+    """The verb `eval` of a system that draws."""
+
+    def evaluate(
+        path: RunPath,
+        samples: Annotated[
+            int, typer.Option(help="Samples K of the importance-weighted estimate; takes its time.")
+        ] = 10,
+        data_dir: DataDir = None,
+        split: Split = "test",
+        as_json: AsJson = False,
+    ) -> None:
+        """Measure the bound on held-out images, nats an image; writes metrics.json into RUN."""
+        report(system, path, data_dir, split, as_json=as_json, model={"importance_samples": samples})
+
+    return evaluate
+
+
+def generate_command(system: str) -> Callable[..., None]:
+    """The verb `generate` of a system that draws."""
+
+    def generate(
+        path: RunPath,
+        count: Annotated[int, typer.Option(min=1, max=10_000, help="How many images.")] = 64,
+        text: Annotated[str | None, typer.Option(help="Write this, a class a character (--labelled networks).")] = None,
+        out: Annotated[Path | None, typer.Option(help="Sheet of the finished images: a PNG; or RUN/sheet.png.")] = None,
+        gif: Annotated[Path | None, typer.Option(help="Film of how they are drawn: .gif, .webp or .png.")] = None,
+        strip: StripFile = None,
+        seconds: StepSeconds = 0.15,
+        seed: Seed = 0,
+        as_json: AsJson = False,
+    ) -> None:
+        """Draw new images, from noise alone."""
+        from recurrent import studio, terminal, verbs
+
+        network = verbs.open_network(system, path)
+        labels = [-1] * count if text is None else studio.labels_of(text, network.folder.classes)
+        trace = studio.imagine(network, labels, seed)
+        columns = None if text is None else len(text)
+        wrote = [studio.sheet(network, trace, out or path / "sheet.png", columns)]
+        wrote += [studio.film(network, trace, gif, seconds, columns)] if gif else []
+        wrote += [studio.strip(network, trace, strip)] if strip else []
+        terminal.give({"wrote": wrote}, as_json=as_json)
+
+    return generate
+
+
+def film_command(system: str) -> Callable[..., None]:
+    """The verb `gif` of a system that draws."""
+
+    def gif(
+        path: RunPath,
+        count: Annotated[int, typer.Option(min=1, max=400, help="How many drawings beside one another.")] = 1,
+        reconstruct: Annotated[
+            bool, typer.Option("--reconstruct", help="Redraw held-out images while looking.")
+        ] = False,
+        index: Annotated[int, typer.Option(help="Which image of the split to redraw, from 0.")] = 0,
+        out: Annotated[Path | None, typer.Option(help="File (.gif, .webp, .png); or RUN/writing.gif.")] = None,
+        strip: StripFile = None,
+        seconds: StepSeconds = 0.15,
+        seed: Seed = 0,
+        data_dir: DataDir = None,
+        split: Split = "test",
+        as_json: AsJson = False,
+    ) -> None:
+        """Show the canvases appear, and the window that writes move over them."""
+        from recurrent import studio, terminal, verbs
+
+        if reconstruct:
+            network, source = verbs.open_images(system, path, data_dir)
+            trace = verbs.look(network, verbs.held_out(source, split, index, count))
+            name = f"redrawing-{index}.gif"
+        else:
+            network = verbs.open_network(system, path)
+            trace, name = studio.imagine(network, [-1] * count, seed), "writing.gif"
+        wrote = [studio.film(network, trace, out or path / name, seconds)]
+        wrote += [studio.strip(network, trace, strip)] if strip else []
+        terminal.give({"wrote": wrote}, as_json=as_json)
+
+    return gif
 
 
 def gif_command(system: str) -> Callable[..., None]:
@@ -159,19 +251,25 @@ def read_command(system: str) -> Callable[..., None]:
 
 
 def report(
-    system: str, path: Path, data_dir: str | None = None, split: Split = "test", *, as_json: bool = False
+    system: str,
+    path: Path,
+    data_dir: str | None = None,
+    split: Split = "test",
+    *,
+    as_json: bool = False,
+    model: dict[str, Any] | None = None,
 ) -> None:
-    """Measure a trained network and show what was found."""
+    """Measure a trained network, under other settings of its `model` if asked, and show what was found."""
     from recurrent import terminal, verbs
 
     network, source = verbs.open_images(system, path, data_dir)
+    network = verbs.with_model(network, **(model or {}))
     metrics, file = verbs.measure(network, source, split)
     if as_json:
         terminal.give(metrics, as_json=True)
         return
     terminal.show_metrics(metrics, network.folder.classes, f"{path}: {metrics['examples']:,} {split} images")
-    following = [f"saccade {system} gif {path} --index 7"] if SYSTEMS[system].looks else []
-    terminal.give({"wrote": [str(file)], "next": following})
+    terminal.give({"wrote": [str(file)], "next": [f"saccade {system} {words.format(path)}" for words in NEXT[system]]})
 
 
 def _build() -> typer.Typer:
@@ -179,8 +277,10 @@ def _build() -> typer.Typer:
     about = "Recurrent networks that look and draw. Begin with `saccade glimpse train`; --help works after every word."
     app = typer.Typer(cls=PlainFailures, help=about, no_args_is_help=True, add_completion=False)
     for name, system in SYSTEMS.items():
-        verbs = {"train": train_command, "eval": eval_command}
-        verbs |= {"gif": gif_command, "read": read_command} if system.looks else {}
+        draws = "generate" in system.verbs
+        known = {"generate": generate_command, "gif": film_command if draws else gif_command, "read": read_command}
+        verbs = {"train": train_command, "eval": estimate_command if draws else eval_command}
+        verbs |= {verb: known[verb] for verb in system.verbs}
         group = typer.Typer(help=system.help, no_args_is_help=True)
         for verb, command in verbs.items():
             group.command(verb)(command(name))

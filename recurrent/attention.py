@@ -4,10 +4,11 @@ Coordinates are (x, y) in [-1, 1] with 0 at the image's centre and -1, +1 at its
 its centre at (2 i + 1) / W - 1. DRAW's own g~ in [-1, 1] spans (W + 1) pixels instead: see `from_draw`.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 
 def to_pixels(coordinate: Tensor, size: int) -> Tensor:
@@ -29,6 +30,26 @@ class Window(NamedTuple):
     sigma: Tensor
 
 
+class _Filters(torch.autograd.Function):
+    """Filters [R, N, size] from means [R, N] and deviations [R], with the derivative written out: see `filterbank`."""
+
+    @staticmethod
+    def forward(ctx: Any, means: Tensor, sigma: Tensor, size: int) -> Tensor:
+        pixels = torch.arange(size, device=means.device, dtype=means.dtype)
+        distances = (pixels - means[:, :, None]).div_(sigma[:, None, None])  # [R, N, size]
+        filters = torch.softmax(-0.5 * distances.square(), dim=-1)
+        ctx.save_for_backward(distances, filters, sigma)
+        return filters
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:
+        distances, filters, sigma = ctx.saved_tensors
+        pulled = torch.ops.aten._softmax_backward_data(gradient, filters, -1, filters.dtype).mul_(distances)
+        of_means = pulled.sum(2).div_(sigma[:, None])
+        return of_means, pulled.mul_(distances).sum((1, 2)).div_(sigma), None
+
+
 def filterbank(centre: Tensor, stride: Tensor, sigma: Tensor, count: int, size: int) -> Tensor:
     """One axis' Gaussian filters (Gregor et al. 2015, equations 19, 20, 25, 26), here in 0-based pixels.
 
@@ -47,14 +68,65 @@ def filterbank(centre: Tensor, stride: Tensor, sigma: Tensor, count: int, size: 
     """
     offsets = torch.arange(count, device=centre.device, dtype=centre.dtype) - (count - 1) / 2
     means = to_pixels(centre, size)[:, None] + offsets * stride[:, None]  # [B, N]
-    pixels = torch.arange(size, device=centre.device, dtype=centre.dtype)
-    distances = (pixels - means[:, :, None]) / sigma[:, None, None]  # [B, N, size]
-    return torch.softmax(-0.5 * distances.square(), dim=-1)
+    return _Filters.apply(means, sigma, size)  # type: ignore[return-value]
+
+
+def filterbanks(window: Window, count: int, height: int, width: int) -> tuple[Tensor, Tensor]:
+    """F_Y [B, N, H] and F_X [B, N, W] of windows; for square images both in one pass."""
+    if height != width:
+        filters_x = filterbank(window.x, window.stride, window.sigma, count, width)
+        return filterbank(window.y, window.stride, window.sigma, count, height), filters_x
+    stride, sigma = window.stride.repeat(2), window.sigma.repeat(2)
+    filters_y, filters_x = filterbank(torch.cat([window.y, window.x]), stride, sigma, count, width).chunk(2)
+    return filters_y, filters_x
+
+
+class _Read(torch.autograd.Function):
+    """Several images [B, C, H, W] read through the same filters, their gradients taken only where they are wanted."""
+
+    @staticmethod
+    def forward(ctx: Any, filters_y: Tensor, filters_x: Tensor, *images: Tensor) -> Tensor:
+        together = torch.cat(images, dim=1)
+        batch, channels, height, width = together.shape
+        count = filters_y.shape[1]
+        pixels = together.view(batch, channels * height, width)
+        rows = pixels @ filters_x.transpose(1, 2)  # [B, C H, N]
+        columns = rows.view(batch, channels, height, count).transpose(1, 2).reshape(batch, height, -1)  # [B, H, C N]
+        ctx.save_for_backward(filters_y, filters_x, pixels, columns)
+        ctx.shape = (batch, channels, height, count)
+        return (filters_y @ columns).view(batch, count, channels, count).transpose(1, 2)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        filters_y, filters_x, pixels, columns = ctx.saved_tensors
+        batch, channels, height, count = ctx.shape
+        seen = gradient.transpose(1, 2).reshape(batch, count, channels * count)
+        of_y = seen @ columns.transpose(1, 2)
+        of_columns = (filters_y.transpose(1, 2) @ seen).view(batch, height, channels, count)
+        of_rows = of_columns.transpose(1, 2).reshape(batch, channels * height, count)
+        of_x = of_rows.transpose(1, 2) @ pixels
+        wanted = ctx.needs_input_grad[2:]
+        parts = of_rows.chunk(len(wanted), dim=1)
+        size = (batch, channels // len(wanted), height, filters_x.shape[2])
+        of_images = [(part @ filters_x).view(size) if want else None for part, want in zip(parts, wanted, strict=True)]
+        return (of_y, of_x, *of_images)
 
 
 def read_window(images: Tensor, window: Window, count: int) -> Tensor:
     """F_Y x F_X^T for every channel (equation 27 without its intensity): images [B, C, H, W] to [B, C, N, N]."""
-    height, width = images.shape[-2:]
-    filters_x = filterbank(window.x, window.stride, window.sigma, count, width)
-    filters_y = filterbank(window.y, window.stride, window.sigma, count, height)
-    return filters_y[:, None] @ images @ filters_x[:, None].transpose(-1, -2)
+    return read_through(filterbanks(window, count, *images.shape[-2:]), images)
+
+
+def read_through(filters: tuple[Tensor, Tensor], *images: Tensor) -> Tensor:
+    """The same with the filters F_Y [B, N, H] and F_X [B, N, W] at hand, for K images at once: [B, K C, N, N]."""
+    return _Read.apply(*filters, *images)  # type: ignore[return-value]
+
+
+def write_window(patch: Tensor, window: Window, height: int, width: int) -> Tensor:
+    """F_Y^T w F_X for every channel (equation 29 without its intensity): patch [B, C, N, N] to [B, C, H, W]."""
+    batch, channels, count, _ = patch.shape
+    filters_y, filters_x = filterbanks(window, count, height, width)
+    columns = filters_y.transpose(1, 2) @ patch.transpose(1, 2).reshape(batch, count, channels * count)  # [B, H, C N]
+    written = columns.view(batch, height * channels, count) @ filters_x  # [B, H C, W]
+    return written.view(batch, height, channels, width).transpose(1, 2)

@@ -47,6 +47,9 @@ class DataConfig:
     shift: int = Field(default=0, ge=0)
     """Augmentation: training images are moved by up to this many pixels, both ways."""
 
+    binarise: Literal["none", "fixed", "dynamic"] = "none"
+    """Black and white, each pixel white with its grey level as probability: drawn once, or anew for every batch."""
+
     @field_validator("dataset")
     @classmethod
     def _known(cls, dataset: str) -> str:
@@ -76,6 +79,12 @@ class TrainConfig:
 
     final_learning_rate: float = Field(default=0.0, ge=0, le=1)
     """Where the cosine ends, as a fraction of the learning rate."""
+
+    start_from: str | None = None
+    """Run folder of the same network whose weights training begins with; without it they are drawn by the seed."""
+
+    beta2: float = Field(default=0.999, ge=0, lt=1)
+    """Adam's decay per step of the squared gradient's average."""
 
     clip: float = Field(default=0.0, ge=0)
     """Largest norm of the gradient; 0 does not clip."""
@@ -124,8 +133,9 @@ CIRCUMSTANCES = ("data.data_dir", "train.threads", "train.save_every_seconds", "
 
 
 def default_run(system: str, config: type[Model]) -> Run[Model]:
-    """The run that a user who names nothing gets."""
-    return Run(system=system, data=DataConfig(), model=config(), train=TrainConfig())
+    """The run that a user who names nothing gets; a system's config may bring its own DATA and TRAIN."""
+    data, train = getattr(config, "DATA", None), getattr(config, "TRAIN", None)
+    return Run(system=system, data=data or DataConfig(), model=config(), train=train or TrainConfig())
 
 
 def override(run: Run[Model], tables: Mapping[str, Mapping[str, Any]], where: Callable[[str, str], str]) -> Run[Model]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from recurrent.affine import affine
+from recurrent.gates import lstm_gates
 from recurrent.tree import map_tensors
 
 Inputs = TypeVar("Inputs")
@@ -110,9 +111,7 @@ class LSTM(_Cell[LSTMState]):
     def forward(self, inputs: Tensor, state: LSTMState, context: Any = None) -> tuple[Tensor, LSTMState]:
         cell = self.cell
         gates = affine((inputs, state.h), (cell.weight_ih, cell.weight_hh), (cell.bias_ih, cell.bias_hh))
-        i, f, g, o = gates.to(state.c.dtype).chunk(4, dim=1)  # 4 x [B, H]; the cell state keeps full precision
-        c = torch.sigmoid(f) * state.c + torch.sigmoid(i) * torch.tanh(g)
-        h = torch.sigmoid(o) * torch.tanh(c)
+        h, c = lstm_gates(gates, state.c)
         return h, LSTMState(h, c)
 
 

@@ -21,8 +21,10 @@ def flag(field: str) -> str:
     return "--" + field.replace("_", "-")
 
 
-def with_options(command: Callable[..., None], tables: Mapping[str, type]) -> Callable[..., None]:
+def with_options(command: Callable[..., None], tables: Mapping[str, Any]) -> Callable[..., None]:
     """`command(ctx, ..., given=...)` with one option more for every field of the config dataclasses in `tables`.
+
+    A table is a dataclass, or one of its instances, whose values are then the defaults.
 
     `given` receives what the user typed, table -> field -> value, for `apply`.
     """
@@ -59,10 +61,12 @@ def _typed(context: typer.Context, name: str) -> bool:
 
 
 def _options(table: str, config: Any) -> list[inspect.Parameter]:
-    return [_option(name, field, PANELS[table]) for name, field in config.__pydantic_fields__.items()]
+    fields = config.__pydantic_fields__.items()
+    default = lambda name, field: field.default if isinstance(config, type) else getattr(config, name)  # noqa: E731
+    return [_option(name, field, PANELS[table], default(name, field)) for name, field in fields]
 
 
-def _option(name: str, field: Any, panel: str) -> inspect.Parameter:
+def _option(name: str, field: Any, panel: str, default: Any) -> inspect.Parameter:
     bounds = [
         f"{words} {getattr(bound, key):g}"
         for bound in field.metadata
@@ -77,7 +81,7 @@ def _option(name: str, field: Any, panel: str) -> inspect.Parameter:
         parser, metavar = lambda typed: _number(typed, kind), _metavar(kind)
         option = typer.Option(flag(name), help=text, rich_help_panel=panel, parser=parser, metavar=metavar)
     annotation = Annotated[kind, option]
-    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=annotation)
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
 def _number(typed: Any, kind: Any) -> Any:

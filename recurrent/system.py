@@ -57,7 +57,11 @@ class Trace(NamedTuple):
 
 
 class System(Protocol):
-    """What a package's `system.py` exports."""
+    """What a package's `system.py` exports.
+
+    It may export further: `prime(core, batch)`, what a fresh model takes from training images before it learns;
+    `examples_at_once(config)`, how many images an evaluation hands to `episode`; `tile`, a smaller `picture`.
+    """
 
     Config: type
 
@@ -98,7 +102,7 @@ class System(Protocol):
         ...
 
 
-SYSTEMS = ("glimpse", "baseline")
+SYSTEMS = ("glimpse", "draw", "baseline")
 
 
 def load(name: str) -> System:

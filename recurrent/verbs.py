@@ -11,7 +11,7 @@ import torch
 from accelerate import PartialState
 
 from recurrent import terminal
-from recurrent.config import Run
+from recurrent.config import Run, override
 from recurrent.core import RecurrentCore
 from recurrent.errors import InputError
 from recurrent.pipeline import animate, checkpoint, data, evaluate, train
@@ -125,6 +125,13 @@ def open_images(system: str, path: Path, data_dir: str | None = None) -> tuple[N
         do = "give the data that this run was trained on"
         raise InputError(f"images of the network's shape {tuple(folder.shape)}", found, do)
     return network, source
+
+
+def with_model(network: Network, **values: Any) -> Network:
+    """The same weights under other settings of the model, which must be such as the weights do not depend on."""
+    folder = network.folder
+    run = override(folder.run, {"model": values}, lambda _, key: f"--{key.replace('_', '-')}")
+    return network._replace(folder=folder._replace(run=run))
 
 
 def measure(network: Network, source: data.Source, split: Any) -> tuple[dict[str, Any], Path]:

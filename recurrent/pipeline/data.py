@@ -3,7 +3,7 @@
 All images of a source are one uint8 tensor [N, C, H, W] on the device.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -37,12 +37,18 @@ class Source:
         validation: int = 0,
         shift: int = 0,
         scene: canvas.Scene | None = None,
+        binarise: Literal["none", "fixed", "dynamic"] = "none",
         device: torch.device | str = "cpu",
     ) -> None:
         _check(train, validation, shift, scene)
         order = permutation(seed, "validation split", 0, len(train.labels))
-        self._train = _take(train, order[validation:].sort().values, device)
-        self._held = {"validation": _take(train, order[:validation].sort().values, device), "test": _to(test, device)}
+        drawn, test = (
+            (train, test) if binarise == "none" else (black_and_white(train, "train"), black_and_white(test, "test"))
+        )
+        grey = train if binarise == "dynamic" else drawn
+        self._train = _take(grey, order[validation:].sort().values, device)
+        self._held = {"validation": _take(drawn, order[:validation].sort().values, device), "test": _to(test, device)}
+        self._dynamic = binarise == "dynamic"
         self._seed, self._shift, self._scene = seed, shift, scene
         channels, height, width = train.pixels.shape[1:] if scene is None else (1, scene.size, scene.size)
         self.shape = Shape(channels, height, width, len(classes))
@@ -67,6 +73,8 @@ class Source:
             moved = integers(self._seed, "shift", step, batch_size, [2 * self._shift + 1] * 2).to(pixels.device)
             down, right = (moved - self._shift).unbind(1)
             pixels = canvas.shift(pixels, down, right, self._shift)
+        if self._dynamic:
+            pixels = whiten(pixels, self._seed, "binarise", step)
         return Batch(_float(pixels), self._train.labels.index_select(0, chosen))
 
     @property
@@ -116,6 +124,19 @@ def frozen(images: Images, scene: canvas.Scene, split: Split, count: int = FROZE
     return Images(torch.cat(chunks), torch.cat(labels))
 
 
+def whiten(pixels: Tensor, seed: int, purpose: str, step: int) -> Tensor:
+    """Every pixel 255 with its grey level / 255 as probability, else 0."""
+    drawn = integers(seed, purpose, step, pixels.numel(), [255]).view(pixels.shape).to(pixels.device)
+    return (drawn < pixels).to(torch.uint8) * 255
+
+
+def black_and_white(images: Images, name: str) -> Images:
+    """A whole set, binarised once and for all: the same in every run."""
+    chunks = images.pixels.split(1000)
+    drawn = [whiten(chunk, 0, f"binarised {name}", i) for i, chunk in enumerate(chunks)]
+    return Images(torch.cat(drawn), images.labels)
+
+
 def load(config: DataConfig, seed: int, device: torch.device | str = "cpu") -> Source:
     """The source that a config names.
 
@@ -135,7 +156,8 @@ def load(config: DataConfig, seed: int, device: torch.device | str = "cpu") -> S
         raise InputError(f"a dataset: {', '.join(DATASETS)} or folder:PATH", repr(config.dataset), "name one of them")
     if config.dataset in ("translated", "cluttered"):
         scene = _scene(config)
-    options = {"validation": config.validation, "shift": config.shift, "scene": scene, "device": device}
+    options: dict[str, Any] = {"validation": config.validation, "shift": config.shift, "scene": scene, "device": device}
+    options["binarise"] = config.binarise
     return Source(train, test, classes, seed, **options)
 
 

@@ -36,7 +36,8 @@ def evaluate(
     for name, config in conditions.items():
         generator = torch.Generator().manual_seed(run.train.seed)
         parts: dict[str, list[Mapping[str, Tensor]]] = defaultdict(list)
-        for images, labels in zip(whole.images.split(BATCH), whole.labels.split(BATCH), strict=True):
+        size = getattr(system, "examples_at_once", lambda _: BATCH)(config)
+        for images, labels in zip(whole.images.split(size), whole.labels.split(size), strict=True):
             episode = system.episode(Batch(images, labels), config, generator)
             outputs = _unroll(core, episode)
             parts[name].append(system.metrics(outputs, episode, config))
@@ -75,7 +76,8 @@ def trace(
     if name not in conditions:
         raise InputError(f"a condition among {', '.join(conditions)}", repr(name), "name one of them")
     episode = system.episode(batch, conditions[name], torch.Generator().manual_seed(run.train.seed))
-    return Trace(_unroll(core, episode), episode.context, episode.targets, classes)
+    images = getattr(episode.context, "images", episode.context)
+    return Trace(_unroll(core, episode), images, episode.targets, classes)
 
 
 def _unroll(core: RecurrentCore[Any, Any, Any, Any], episode: Episode) -> Any:

@@ -7,6 +7,7 @@ optimizer's moments, the moving average and the step: nothing else is needed to 
 import math
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -19,13 +20,14 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from recurrent.config import Run, TrainConfig
 from recurrent.device import allow_fast_fp32, mixed_precision
 from recurrent.errors import InputError
-from recurrent.pipeline.checkpoint import Snapshot, load_into
+from recurrent.pipeline.checkpoint import Snapshot, load_into, newest, open_run
 from recurrent.pipeline.data import Source
 from recurrent.system import Episode, load
 from recurrent.tree import map_tensors
 from recurrent.unroll import Unrolled
 
 LOG_EVERY_SECONDS = 1.0
+PRIMED_BY = 1000  # training images that a system may look at before it learns
 WIDE = 64  # units on both sides of a weight matrix that Muon takes
 SETTLED = 0.1  # part of the training after which bad health is worth a warning
 
@@ -67,6 +69,8 @@ def train(run: Run[Any], source: Source, *, resume: Snapshot | None = None) -> I
     learner = Learner(run, source)
     if resume is not None:
         learner.restore(resume)
+    elif run.train.start_from is not None:
+        learner.begin_with(Path(run.train.start_from))
     saved = reported = began = time.perf_counter()
     steps_before = learner.step
     while learner.step < learner.steps:
@@ -88,7 +92,7 @@ def optimizers(core: nn.Module, config: TrainConfig) -> list[torch.optim.Optimiz
     trainable = [p for p in core.parameters() if p.requires_grad]
     wide = [p for p in trainable if p.ndim == 2 and min(p.shape) >= WIDE] if config.optimizer == "muon" else []
     rest = [p for p in trainable if not any(p is other for other in wide)]
-    found: list[torch.optim.Optimizer] = [torch.optim.Adam(rest, lr=config.learning_rate, fused=True)]
+    found: list[torch.optim.Optimizer] = [torch.optim.Adam(rest, config.learning_rate, (0.9, config.beta2), fused=True)]
     if wide:
         scale = {"weight_decay": 0.0, "adjust_lr_fn": "match_rms_adamw"}
         found.append(torch.optim.Muon(wide, lr=config.learning_rate, **scale))
@@ -122,6 +126,8 @@ class Learner:
             allow_fast_fp32()
         torch.manual_seed(config.seed)
         self.core = self.system.build(run.model, source.shape).to(device)
+        if prime := getattr(self.system, "prime", None):
+            prime(self.core, source.batch(0, min(source.examples, PRIMED_BY)))
         self.optimizers = optimizers(self.core, config)
         self.model = self.accelerator.prepare(Unrolled(self.core, config.detach_every or None))
         average = get_ema_multi_avg_fn(config.ema)
@@ -206,6 +212,18 @@ class Learner:
                     tensors[f"optimizer/{name}/{key}"] = value
         tensors = {name: t.detach().to("cpu", copy=True).contiguous() for name, t in tensors.items()}
         return Snapshot(self.step, tensors, {"steps": self.steps, "seed": self.run.train.seed})
+
+    def begin_with(self, folder: Path) -> None:
+        """Begin with another run's last weights, the averaged ones where it kept an average; nothing else of it.
+
+        Raises:
+            InputError: no run folder, no checkpoint in it, or the weights of another network.
+        """
+        snapshot = newest(open_run(folder).path)
+        if snapshot is None:
+            raise InputError(f"a checkpoint in {folder}", "none", "train that run first")
+        averaged = any(name.startswith("ema/") for name in snapshot.tensors)
+        load_into(self.core, snapshot.tensors, "ema" if averaged else "model")
 
     def _optimizer_of(self, parameter: nn.Parameter) -> torch.optim.Optimizer:
         return next(o for o in self.optimizers if any(p is parameter for p in o.param_groups[0]["params"]))

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from cli import app
 
 SMALL = ["--hidden", "32", "--features", "16", "--glimpses", "3", "--batch-size", "128", "--threads", "1"]
+TINY = ["--hidden", "16", "--latent", "4", "--steps", "4", "--batch-size", "128", "--epochs", "1", "--threads", "1"]
 
 
 class Answer(NamedTuple):
@@ -66,6 +67,30 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished glimpse run; tests must leave its files as they are, or copy it."""
     path = tmp_path_factory.mktemp("runs") / "ram"
     answer = saccade("glimpse", "train", *SMALL, "--epochs", "4", "--validation", "100", "--out", path)
+    assert answer.code == 0, answer
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny() -> list[str]:
+    """Options of a DRAW that trains in a second."""
+    return TINY
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished DRAW without labels; tests write into it only what they are about."""
+    path = tmp_path_factory.mktemp("runs") / "draw"
+    answer = saccade("draw", "train", *TINY, "--validation", "20", "--out", path)
+    assert answer.code == 0, answer
+    return path
+
+
+@pytest.fixture(scope="session")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished DRAW that knows its classes."""
+    path = tmp_path_factory.mktemp("runs") / "labelled"
+    answer = saccade("draw", "train", *TINY, "--labelled", "--out", path)
     assert answer.code == 0, answer
     return path
 

@@ -19,7 +19,11 @@ from recurrent.config import STRICT, DataConfig, TrainConfig
 from recurrent.options import flag, with_options
 from recurrent.toml import read_facts
 
-VERBS = {"glimpse": {"train", "eval", "gif", "read"}, "baseline": {"train", "eval"}}
+VERBS = {
+    "glimpse": {"train", "eval", "gif", "read"},
+    "draw": {"train", "eval", "generate", "gif"},
+    "baseline": {"train", "eval"},
+}
 
 
 def tables(system: str) -> dict[str, Any]:
@@ -28,8 +32,9 @@ def tables(system: str) -> dict[str, Any]:
 
 def another(config: Any, name: str) -> Any:
     """A valid value of a field that is not its default."""
-    if name in ("dataset", "data_dir"):
-        return {"dataset": "mnist", "data_dir": "/some/where"}[name]
+    named = {"dataset": "mnist", "data_dir": "/some/where", "start_from": "/some/run", "binarise": "dynamic"}
+    if name in named:
+        return named[name]
     field = config.__pydantic_fields__[name]
     if get_origin(field.annotation) is Literal:
         return next(choice for choice in get_args(field.annotation) if choice != field.default)
@@ -143,7 +148,7 @@ def test_every_system_has_its_verbs_and_every_verb_has_json(saccade: Any, monkey
     assert VERBS.keys() == SYSTEMS.keys()
     for system, verbs in VERBS.items():
         shown = saccade(system, "--help").out
-        assert {verb for verb in ("train", "eval", "gif", "read") if f" {verb} " in shown} == verbs
+        assert {verb for verb in ("train", "eval", "generate", "gif", "read") if f" {verb} " in shown} == verbs
         for verb in verbs:
             assert "--json" in saccade(system, verb, "--help").out
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from baseline import system as baseline
+from draw import system as draw
 from glimpse import system as glimpse
 from recurrent.affine import _Tape
 from recurrent.core import GRU, LSTM, RecurrentCore, Stacked, VanillaRNN
@@ -26,6 +27,7 @@ class Case(NamedTuple):
     build: Callable[[], Core]
     episode: Callable[[int, int], Episode]  # (steps, examples) -> inputs and context
     steps: int = 6
+    accumulates: bool = False  # has a state that truncation spares
 
 
 def sequence(steps: int, examples: int) -> Episode:
@@ -56,6 +58,23 @@ def looking_once(kind: Any) -> Case:
     return Case(lambda: baseline.build(config, SHAPE), episode, steps=1)
 
 
+def drawing(*, alone: bool = False, **settings: Any) -> Case:
+    config = draw.Config(steps=6, hidden=16, latent=5, **{"read": 2, "write": 3, **settings})
+
+    def episode(steps: int, examples: int) -> Episode:
+        generator = torch.Generator().manual_seed(4)
+        batch = Batch(torch.rand(examples, 1, 20, 20, generator=generator), torch.arange(examples) % 5)
+        made = draw.episode(batch, config, generator)
+        context = (made.context.labels if config.labelled else None) if alone else made.context
+        return made.inputs[:steps], context
+
+    def build() -> Core:
+        core = draw.build(config, SHAPE)
+        return core.generator if alone else core
+
+    return Case(build, episode, accumulates=True)
+
+
 CASES = {
     "rnn": Case(lambda: VanillaRNN(3, 7), sequence),
     "rnn-tanh": Case(lambda: VanillaRNN(3, 7, "tanh"), sequence),
@@ -68,11 +87,18 @@ CASES = {
     "ram-gru": looking(core="gru"),
     "ram-gaussian": looking(attention="gaussian", scales=2),
     "ram-two-rollouts": looking(rollouts=2),
+    "draw": drawing(),
+    "draw-without-attention": drawing(attention=False),
+    "draw-labelled-gru-2-layers": drawing(core="gru", layers=2, labelled=True),
+    "draw-logistic-rnn-one-filter": drawing(core="rnn", likelihood="logistic", read=1, write=1),
+    "draw-generator": drawing(alone=True),
+    "draw-generator-labelled": drawing(alone=True, labelled=True, attention=False),
     "baseline-fc": looking_once("fc"),
     "baseline-conv": looking_once("conv"),
     "baseline-modern": looking_once("modern"),
 }
 RECURRENT = [name for name, case in CASES.items() if case.steps > 1]
+CUT_WHOLLY = [name for name in RECURRENT if not CASES[name].accumulates]
 
 
 @pytest.fixture(params=CASES)
@@ -173,7 +199,7 @@ def test_gradients_equal_those_of_plain_autograd(case: Case) -> None:
         )
 
 
-@pytest.mark.parametrize("name", RECURRENT)
+@pytest.mark.parametrize("name", CUT_WHOLLY)
 def test_truncated_gradients_are_the_full_ones_inside_a_window(name: str) -> None:
     core, inputs, state, context = made(CASES[name])
     cut = gradients(
@@ -188,7 +214,7 @@ def test_truncated_gradients_are_the_full_ones_inside_a_window(name: str) -> Non
     assert any(not torch.allclose(full[key], cut[key], atol=1e-6) for key in full), "truncation cut nothing"
 
 
-@pytest.mark.parametrize("name", RECURRENT)
+@pytest.mark.parametrize("name", CUT_WHOLLY)
 def test_gradient_flow_sees_every_step_and_stops_at_a_truncation(name: str) -> None:
     core, inputs, _, context = made(CASES[name])
     rows = next(iter(named_tensors(inputs).values())).shape[1]

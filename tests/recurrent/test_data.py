@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from recurrent.config import DataConfig
 from recurrent.errors import InputError
 from recurrent.pipeline.canvas import Scene
-from recurrent.pipeline.data import Source, frozen, load
+from recurrent.pipeline.data import Source, black_and_white, frozen, load
 from recurrent.pipeline.digits import TEST, load_digits
 from recurrent.pipeline.images import Images
 from recurrent.system import Batch
@@ -249,3 +249,42 @@ def test_images_a_second_on_one_core(dataset: str, shift: int, at_least: int) ->
         torch.set_num_threads(before)
     print(f"{dataset}: {256 / min(times):,.0f} images/s, median {256 / np.median(times):,.0f}")
     assert 256 / min(times) >= at_least
+
+
+def grey(count: int = 600) -> Images:
+    """Images of one grey level each, 0 ... 255, over and over."""
+    levels = (torch.arange(count) % 256).to(torch.uint8)
+    return Images(levels[:, None, None, None].expand(-1, 1, 28, 28).contiguous(), torch.zeros(count, dtype=torch.int64))
+
+
+def test_binarised_pixels_are_white_with_their_grey_level_as_probability() -> None:
+    found = black_and_white(grey(256 * 8), "train").pixels
+    assert set(found.unique().tolist()) == {0, 255}
+    share = found.view(8, 256, -1).float().div(255).mean((0, 2))
+    torch.testing.assert_close(share, torch.arange(256) / 255, atol=0.03, rtol=0)
+    assert (share[0], share[255]) == (0, 1)
+
+
+def test_fixed_binarisation_never_changes_and_dynamic_does_for_training_alone() -> None:
+    images = grey()
+    fixed = Source(images, images, ("0",), 3, validation=100, binarise="fixed")
+    dynamic = Source(images, images, ("0",), 3, validation=100, binarise="dynamic")
+    other_seed = Source(images, images, ("0",), 4, binarise="fixed")
+    for source in (fixed, dynamic):
+        assert set(source.batch(0, 50).images.unique().tolist()) == {0, 1}
+        assert torch.equal(source.held_out("test").images, other_seed.held_out("test").images)
+    assert torch.equal(fixed.held_out("validation").images, dynamic.held_out("validation").images)
+    whole = [source.batch(step, 500) for source in (fixed, dynamic) for step in (0, 1)]
+    order = [batch.images.flatten(1).mean(1).sort().values for batch in whole]
+    assert torch.equal(order[0], order[1])  # the same drawing of the same images in two epochs
+    assert not torch.equal(order[2], order[3])
+    assert torch.equal(dynamic.batch(1, 500).images, whole[3].images)
+
+
+def test_binarised_mnist_is_what_it_was(mnist: Path) -> None:
+    source = load(DataConfig(dataset="mnist", data_dir=str(mnist), binarise="fixed", validation=10_000), seed=0)
+    assert source.examples == 50_000
+    test = source.held_out("test").images
+    assert len(test) == len(source.held_out("validation").images) == 10_000
+    digest = hashlib.sha256(test.to(torch.uint8).numpy().tobytes()).hexdigest()
+    assert digest == "1da674728ceb3cd6a198646054421e42327f6f2a36727e8c687b10900e2e9ef4"

@@ -1,0 +1,54 @@
+"""What a DRAW can be asked to be. Torch-free, so that the command line starts at once."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from recurrent.config import STRICT, DataConfig, TrainConfig
+
+
+@dataclass(frozen=True, config=STRICT)
+class Config:
+    """The model, its likelihood, and how its number of steps grows. The defaults learn the embedded digits."""
+
+    DATA: ClassVar[DataConfig] = DataConfig(binarise="fixed")
+    TRAIN: ClassVar[TrainConfig] = TrainConfig(
+        epochs=60,
+        batch_size=128,
+        learning_rate=6e-3,
+        warmup=0.03,
+        final_learning_rate=0.02,
+        clip=10.0,
+        ema=0.99,
+        beta2=0.99,
+    )
+
+    steps: int = Field(default=10, ge=1)
+    """Number of steps T in which an image is written; the weights do not depend on it."""
+    first_steps: int = Field(default=10, ge=1)
+    """Steps at the start of training, from which they grow to T: a model of 64 learns nothing if it begins with 64."""
+    grow_until: float = Field(default=0.5, ge=0, le=1)
+    """Part of the training in which the number of steps grows, geometrically; 0 trains at T from the start."""
+    attention: bool = True
+    """Read and write through windows of Gaussian filters, or the whole image at every step."""
+    read: int = Field(default=2, ge=1)
+    """Filters along each side of the window that is read."""
+    write: int = Field(default=5, ge=1)
+    """Filters along each side of the window that is written."""
+    hidden: int = Field(default=256, ge=1)
+    """Units of the encoder and of the decoder."""
+    latent: int = Field(default=100, ge=1)
+    """Latent variables z of a step."""
+    core: Literal["rnn", "lstm", "gru"] = "lstm"
+    """The recurrent core of encoder and decoder; the paper's is an LSTM."""
+    layers: int = Field(default=1, ge=1)
+    """Recurrent layers of encoder and decoder, each with its own weights."""
+    labelled: bool = False
+    """Give the class to encoder and decoder, so that a class can be asked for."""
+    likelihood: Literal["bernoulli", "logistic"] = "bernoulli"
+    """Of a pixel given the canvas: Bernoulli for black and white, a discretised logistic for grey and colour."""
+    samples: int = Field(default=1, ge=1)
+    """Samples z an image in a training step, whose bounds are averaged."""
+    importance_samples: int = Field(default=10, ge=1)
+    """Samples K an image of the importance-weighted estimate (evaluation)."""

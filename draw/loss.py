@@ -1,0 +1,66 @@
+"""DRAW's objective (Gregor et al. 2015, equations 9 to 13), and the importance-weighted estimate, all in nats an image.
+
+The bound is -log D(x | c_T) + sum over t of KL(Q(z_t | h_enc) || N(0, I)), for one sample of z.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from draw.config import Config
+from draw.model import Step
+from recurrent.system import Loss
+
+GREY_STEP = 1 / 255
+"""Distance between two grey levels in [0, 1]."""
+
+
+def reconstruction(canvas: Tensor, log_scale: Tensor, images: Tensor, config: Config) -> Tensor:
+    """-log D(x | c_T), equation 9, of canvases (logits) [B, C, H, W] and images of that shape: [B]."""
+    canvas = canvas.float() if canvas.dtype == torch.bfloat16 else canvas
+    if config.likelihood == "bernoulli":
+        return F.binary_cross_entropy_with_logits(canvas, images, reduction="none").flatten(1).sum(1)
+    return -log_logistic(images, torch.sigmoid(canvas), log_scale[:, :, None, None]).flatten(1).sum(1)
+
+
+def log_logistic(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
+    """Log-probability of grey levels x (multiples of 1/255 in [0, 1]) under a logistic, discretised to 256 levels.
+
+    Level k has the mass of [k - 1/2, k + 1/2] / 255; the first and the last one have the tails too, so that the 256
+    probabilities sum to 1. log(sigmoid(b) - sigmoid(a)) = b - softplus(a) - softplus(b) + log(1 - exp(a - b)).
+    """
+    inverse = torch.exp(-log_scale.clamp(-7, 7))
+    low, high = (x - GREY_STEP / 2 - mean) * inverse, (x + GREY_STEP / 2 - mean) * inverse
+    inside = high - F.softplus(low) - F.softplus(high) + torch.log(-torch.expm1(low - high))
+    edges = torch.where(x < GREY_STEP / 2, F.logsigmoid(high), F.logsigmoid(-low))
+    return torch.where((x < GREY_STEP / 2) | (x > 1 - GREY_STEP / 2), edges, inside)
+
+
+def divergence(mu: Tensor, log_sigma: Tensor) -> Tensor:
+    """KL(N(mu, sigma^2) || N(0, I)) summed over the latents [..., Z] to [...]; every latent has its constant -1/2.
+
+    Equations 10 and 11 with the sum over t left to the caller (the paper's -T/2 stands for a latent of one dimension).
+    """
+    return 0.5 * (mu.square() + (2 * log_sigma).exp() - 2 * log_sigma - 1).sum(-1)
+
+
+def log_weight(step: Step, noise: Tensor, images: Tensor, config: Config) -> Tensor:
+    """log p(x, z) - log q(z | x) of the sample z = mu + sigma noise, noise [T, B, Z]; on average -bound [B]."""
+    z = step.mu + step.log_sigma.exp() * noise
+    log_prior_minus_posterior = 0.5 * (noise.square() - z.square()) + step.log_sigma
+    likelihood = -reconstruction(step.canvas[-1], step.log_scale[-1], images, config)
+    return likelihood + log_prior_minus_posterior.sum((0, 2))
+
+
+def importance_weighted(log_weights: Tensor) -> Tensor:
+    """-log of the mean weight over K samples [K, B] (Burda et al. 2016): [B]; its expectation falls with K."""
+    return math.log(len(log_weights)) - torch.logsumexp(log_weights, dim=0)
+
+
+def bound(step: Step, images: Tensor, config: Config) -> Loss:
+    """Equation 12, averaged over the batch."""
+    wrong = reconstruction(step.canvas[-1], step.log_scale[-1], images, config).mean()
+    kl = divergence(step.mu, step.log_sigma).sum(0).mean()
+    return Loss(wrong + kl, {"reconstruction": wrong.detach(), "kl": kl.detach()})

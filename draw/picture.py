@@ -1,0 +1,113 @@
+"""One frame of a drawing: the canvas so far with the window that writes; for a reconstruction, the image beside it.
+
+`t` counts steps from 0; between two whole numbers windows glide and the canvas fades. The frame of a window is the
+wider the blurrier its filters are, as in the paper's figures.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recurrent.drawing import Box, Page, Pixels, magnified_size, resize, to_pixels
+from recurrent.palette import BELIEF, FAINT, GAZE, INK, QUIET, STAGE, Colour
+from recurrent.system import Trace
+
+WIDTH, HEIGHT, MARGIN = 960, 540, 32
+TITLE_BASELINE, CAPTION_BASELINE, PROGRESS_TOP = 46, 88, 514
+PANELS = Box(MARGIN, 98, 400, 400), Box(WIDTH - MARGIN - 400, 98, 400, 400)
+BORDER = 0.06  # of a panel's side, kept free around the image for windows that reach beyond it
+TILE, TILE_PROGRESS = 160, 6
+WIDEST = 0.025  # of a panel's side, the frame of the blurriest window
+
+
+class Moment(NamedTuple):
+    """What a frame shows: canvas and image [C, H, W] in [0, 1] and windows, see `windows.RECTANGLE`."""
+
+    step: float
+    steps: int
+    canvas: NDArray[np.floating]
+    write: NDArray[np.floating]
+    image: NDArray[np.floating] | None
+    read: NDArray[np.floating] | None
+
+
+def moment(trace: Trace, t: float, example: int) -> Moment:
+    """The trace at time t; the image is there only if it was read."""
+    outputs, before, after = trace.outputs, math.floor(t), math.ceil(t)
+
+    def at(values: object) -> NDArray[np.floating]:
+        first, second = (values[i, example].detach().float().cpu().numpy() for i in (before, after))  # type: ignore[index]
+        return first + (second - first) * (t - before)
+
+    canvas = 1 / (1 + np.exp(-np.clip(at(outputs.canvas), -60, 60)))
+    reads = hasattr(outputs, "read")
+    image = trace.images[example].detach().float().cpu().numpy() if reads else None
+    return Moment(t, len(outputs.canvas), canvas, at(outputs.write), image, at(outputs.read) if reads else None)
+
+
+def picture(trace: Trace, t: float, example: int) -> Pixels:
+    """The frame that shows one drawing at large: uint8 [540, 960, 3]."""
+    now = moment(trace, t, example)
+    page = Page(WIDTH, HEIGHT)
+    x = page.text(f"Step {math.floor(now.step) + 1} ", MARGIN, TITLE_BASELINE, 26, bold=True)
+    page.text(f"of {now.steps}", x, TITLE_BASELINE, 26, QUIET)
+    if now.image is None:
+        middle = PANELS[0]._replace(left=(WIDTH - PANELS[0].width) // 2)
+        _panel(page, middle, now.canvas, now.write, GAZE)
+        page.text("the canvas, and the window that writes", middle.left, CAPTION_BASELINE, 15, QUIET)
+    else:
+        assert now.read is not None
+        _panel(page, PANELS[0], now.image, now.read, BELIEF)
+        _panel(page, PANELS[1], now.canvas, now.write, GAZE)
+        page.text("the image, and the window that reads", PANELS[0].left, CAPTION_BASELINE, 15, QUIET)
+        page.text("the canvas, and the window that writes", PANELS[1].left, CAPTION_BASELINE, 15, QUIET)
+    _progress(page, Box(MARGIN, PROGRESS_TOP, WIDTH - 2 * MARGIN, 5), now)
+    return page.pixels()
+
+
+def tile(trace: Trace, t: float, example: int) -> Pixels:
+    """A small frame for a wall of many: the canvas, and to its left the image if one was read.
+
+    The last frame shows what was drawn without a window. Returns uint8 [166, 160 or 328, 3].
+    """
+    now = moment(trace, t, example)
+    done = now.step == now.steps - 1
+    left = 0 if now.image is None else TILE + 2 * TILE_PROGRESS - 4
+    page = Page(left + TILE, TILE + TILE_PROGRESS)
+    if now.image is not None:
+        _panel(page, Box(0, 0, TILE, TILE), now.image, None if done else now.read, BELIEF)
+    _panel(page, Box(left, 0, TILE, TILE), now.canvas, None if done else now.write, GAZE)
+    _progress(page, Box(0, TILE + TILE_PROGRESS - 2, left + TILE, 2), now)
+    return page.pixels()
+
+
+def _panel(
+    page: Page, panel: Box, image: NDArray[np.floating], window: NDArray[np.floating] | None, colour: Colour
+) -> None:
+    """An image on its stage with a window over it, cut off at the panel."""
+    stage = Page(panel.width, panel.height, STAGE)
+    pixels = to_pixels(image)
+    room = round(panel.width * (1 - 2 * BORDER))
+    width, height = magnified_size(pixels.shape[1], pixels.shape[0], room)
+    box = Box((panel.width - width) // 2, (panel.height - height) // 2, width, height)
+    stage.paste(resize(pixels, width, height), box.left, box.top)
+    if window is not None:
+        x, y, half_width, half_height, sigma, _ = window.tolist()
+        thickness = round(min(sigma * width / pixels.shape[1] / 2, WIDEST * panel.width))
+        reach = 3 * max(panel.width, panel.height)  # a window far off the image is cut off before it is drawn
+        frame = box.window(x, y, half_width, half_height)
+        left, top = max(frame.left, -reach), max(frame.top, -reach)
+        right, bottom = min(frame.left + frame.width, reach), min(frame.top + frame.height, reach)
+        frame = Box(left, top, max(1, right - left), max(1, bottom - top))
+        thickness = max(2, thickness)
+        stage.outline(frame, INK, thickness + 1, 0.5)  # sets the frame off from bright pixels
+        stage.outline(frame, colour, thickness)
+    page.paste(stage.image, panel.left, panel.top)
+
+
+def _progress(page: Page, box: Box, now: Moment) -> None:
+    """How far the drawing has come."""
+    page.fill(box, FAINT)
+    page.fill(Box(box.left, box.top, round(box.width * (now.step + 1) / now.steps), box.height), QUIET)

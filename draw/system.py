@@ -1,0 +1,121 @@
+"""DRAW as a system: how an episode is made, measured and shown."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from draw import loss as objective
+from draw.config import Config
+from draw.model import Draw, Scene, Step
+from draw.picture import picture, tile
+from draw.sampling import generate
+from recurrent.system import Batch, Episode, Loss, Shape
+
+__all__ = [
+    "Config", "build", "conditions", "episode", "examples_at_once", "generate", "health", "loss", "metrics",
+    "picture", "prime", "replays", "report", "tile", "warnings",
+]  # fmt: skip
+
+ROWS = 500
+"""Rows of a batch in an evaluation: images times samples."""
+
+IDLE_NATS = 0.05
+"""A step whose KL is smaller tells the decoder next to nothing."""
+
+PALEST, DARKEST = 0.01, 0.99
+"""Mean images are brought into this range before their logit is taken."""
+
+
+def build(config: Config, shape: Shape) -> Draw:
+    """A freshly initialised model for images and classes of that shape."""
+    return Draw(config, shape)
+
+
+@torch.no_grad()
+def prime(core: Draw, batch: Batch) -> None:
+    """What a fresh model takes from training images before it learns: the first canvas is their mean."""
+    core.generator.canvas.copy_(torch.logit(batch.images.mean(0).clamp(PALEST, DARKEST)))
+
+
+def steps_at(config: Config, progress: float) -> int:
+    """T at a point of the training: grown geometrically from `first_steps`."""
+    first = min(config.first_steps, config.steps)
+    if progress >= config.grow_until or first == config.steps:
+        return config.steps
+    return round(first * (config.steps / first) ** (progress / config.grow_until))
+
+
+def episode(batch: Batch, config: Config, generator: torch.Generator, *, progress: float = 1.0) -> Episode:
+    """Draw the latents' noise [T, B, Z]. With S samples the batch is repeated S times, sample by sample."""
+    images, labels = batch.images.repeat(config.samples, 1, 1, 1), batch.labels.repeat(config.samples)
+    noise = torch.randn(steps_at(config, progress), len(images), config.latent, generator=generator)
+    return Episode(noise.to(images.device), Scene(images, labels), labels)
+
+
+def loss(outputs: Step, episode: Episode, config: Config) -> Loss:
+    """The bound, nats an image."""
+    return objective.bound(outputs, episode.context.images, config)
+
+
+def examples_at_once(config: Config) -> int:
+    """Images in a batch of an evaluation: the more samples each, the fewer."""
+    return max(1, ROWS // config.samples)
+
+
+def metrics(outputs: Step, episode: Episode, config: Config) -> dict[str, Tensor]:
+    """Per image: log-weights [B, S], and of the first sample the reconstruction [B] and every step's KL [B, T]."""
+    images, count = episode.context.images, len(episode.targets) // config.samples
+    weights = objective.log_weight(outputs, episode.inputs, images, config)
+    wrong = objective.reconstruction(outputs.canvas[-1], outputs.log_scale[-1], images, config)
+    return {
+        "log_weights": weights.view(config.samples, count).t(),
+        "reconstruction": wrong[:count],
+        "kl": objective.divergence(outputs.mu, outputs.log_sigma)[:, :count].t(),
+        "target": episode.targets[:count],
+    }
+
+
+def replays(outputs: Step, episode: Episode, config: Config) -> dict[str, Episode]:
+    """None: the latents are another network's affair."""
+    return {}
+
+
+def health(outputs: Step, episode: Episode, config: Config) -> dict[str, float]:
+    """Steps of the batch, the KL over all of them, and how many of them tell the decoder next to nothing."""
+    kl = objective.divergence(outputs.mu.detach(), outputs.log_sigma.detach()).mean(1)
+    return {"steps": len(kl), "kl_nats": kl.sum().item(), "idle_steps": int((kl < IDLE_NATS).sum())}
+
+
+def warnings(health: Mapping[str, float], config: Config) -> list[str]:
+    """Signs that the latents are not used."""
+    if health["idle_steps"] < health["steps"]:
+        return []
+    return ["the latents say nothing (KL near 0): it has collapsed; lower the learning rate or the first steps"]
+
+
+def conditions(config: Config) -> dict[str, Config]:
+    """The bound with one sample, and the importance-weighted estimate."""
+    return {
+        "one_sample": replace(config, samples=1),
+        "importance_weighted": replace(config, samples=config.importance_samples),
+    }
+
+
+def report(results: Mapping[str, Mapping[str, Tensor]], config: Config) -> dict[str, Any]:
+    """metrics.json's part, nats an image: the bound with its parts, and the importance-weighted estimate by K."""
+    one, many = results["one_sample"], results["importance_weighted"]["log_weights"].double().t()
+    wrong, kl = one["reconstruction"].double(), one["kl"].double()
+    bounds = wrong + kl.sum(1)
+    counts = sorted({k for k in (1, 10, 100, 1000) if k < len(many)} | {len(many)})
+    return {
+        "bound_nats": bounds.mean().item(),
+        "bound_standard_error_nats": (bounds.std() / len(bounds) ** 0.5).item(),
+        "reconstruction_nats": wrong.mean().item(),
+        "kl_nats": kl.sum(1).mean().item(),
+        "kl_nats_per_step": kl.mean(0).tolist(),
+        "importance_weighted_nats": {str(k): objective.importance_weighted(many[:k]).mean().item() for k in counts},
+        "steps": config.steps,
+    }

@@ -1,0 +1,134 @@
+"""Reading and writing (Gregor et al. 2015, section 3): through a window of Gaussian filters, or the whole image.
+
+The window is placed by the decoder's output. Its parameters are computed in full precision under autocast, and are
+bounded so that none that a network can emit gives an infinity: the bounds lie far beyond what training reaches.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from recurrent.affine import affine
+from recurrent.attention import Window, filterbanks, from_draw, read_through, write_window
+from recurrent.errors import InputError
+from recurrent.system import Shape
+
+FARTHEST = 8.0
+"""Largest |g~|: a window so far off the image reads and writes its border alone."""
+
+LARGEST_LOG = 8.0
+"""Largest magnitude of log sigma^2, log delta~ and log gamma."""
+
+READ_BEGINS = (0.0, 0.0, 0.5, -2.1, 2.4)
+WRITE_BEGINS = (0.0, 0.0, 0.6, -1.5, -1.2)
+"""Biases (g~_X, g~_Y, log sigma^2, log delta~, log gamma) near those of trained networks. At 0, as the equations would
+start, the window spans the whole image and samples its corners; learning then stalls."""
+
+RECTANGLE = 6
+"""Numbers that describe a window in a trace: (x, y, half-width, half-height) in image coordinates, sigma in pixels,
+intensity gamma."""
+
+
+class Aim(NamedTuple):
+    """Where a window is, and its intensity gamma [B]."""
+
+    window: Window
+    gamma: Tensor
+
+
+class Attention(nn.Module):
+    """From the decoder's output to a window of N x N filters on an image of A x B pixels: equations 21 to 24."""
+
+    def __init__(self, hidden: int, count: int, shape: Shape, begins: tuple[float, ...]) -> None:
+        super().__init__()
+        if count > min(shape.height, shape.width):
+            largest = f"{shape.width} x {shape.height} pixels"
+            raise InputError(f"a window no larger than the image, {largest}", f"{count} filters", "choose fewer")
+        self.count, self.width, self.height = count, shape.width, shape.height
+        self.linear = nn.Linear(hidden, 5)
+        with torch.no_grad():
+            self.linear.bias.copy_(torch.tensor(begins))
+
+    def forward(self, h: Tensor) -> Aim:
+        with torch.autocast(h.device.type, enabled=False):
+            found = affine((h,), (self.linear.weight,), (self.linear.bias,))  # equation 21
+        g = found[:, :2].clamp(-FARTHEST, FARTHEST)
+        log_variance, log_stride, log_gamma = found[:, 2:].clamp(-LARGEST_LOG, LARGEST_LOG).unbind(1)
+        x, y = from_draw(g[:, 0], self.width), from_draw(g[:, 1], self.height)  # equations 22, 23
+        span = (max(self.width, self.height) - 1) / max(self.count - 1, 1)  # one filter needs no stride
+        window = Window(x, y, stride=span * log_stride.exp(), sigma=(log_variance / 2).exp())  # equation 24
+        return Aim(window, log_gamma.exp())
+
+    def rectangle(self, aim: Aim) -> Tensor:
+        """What a trace keeps of a window [B, 6]: each of its N x N filters stands for a square of one stride."""
+        x, y, stride, sigma = (part.detach() for part in aim.window)
+        half = self.count * stride
+        return torch.stack([x, y, half / self.width, half / self.height, sigma, aim.gamma.detach()], dim=1)
+
+
+def whole_image(like: Tensor) -> Tensor:
+    """The rectangle [B, 6] of a network without attention."""
+    return like.new_tensor((0.0, 0.0, 1.0, 1.0, 0.0, 1.0), dtype=torch.float32).expand(len(like), RECTANGLE)
+
+
+class WholeReader(nn.Module):
+    """Reading without attention, equation 17: [x, x^]."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.features = 2 * shape.channels * shape.height * shape.width
+
+    def forward(self, x: Tensor, error: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        """Images and error images [B, C, H, W], and h_dec [B, hidden], to r [B, features] and the rectangle read."""
+        return torch.cat([x, error], dim=1).flatten(1), whole_image(h)
+
+
+class WindowReader(nn.Module):
+    """Reading with attention, equation 27: gamma [F_Y x F_X^T, F_Y x^ F_X^T]."""
+
+    def __init__(self, hidden: int, count: int, shape: Shape) -> None:
+        super().__init__()
+        self.attention = Attention(hidden, count, shape, READ_BEGINS)
+        self.features = 2 * shape.channels * count**2
+
+    def forward(self, x: Tensor, error: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        """As `WholeReader`."""
+        with torch.autocast(h.device.type, enabled=False):
+            aim = self.attention(h)
+            filters = filterbanks(aim.window, self.attention.count, *x.shape[-2:])
+            both = read_through(filters, x, error).flatten(1)
+            return aim.gamma[:, None] * both, self.attention.rectangle(aim)
+
+
+class WholeWriter(nn.Module):
+    """Writing without attention, equation 18: W(h_dec)."""
+
+    def __init__(self, hidden: int, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.patch = nn.Linear(hidden, shape.channels * shape.height * shape.width)
+
+    def forward(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """h_dec [B, hidden] to what is added to the canvas [B, C, H, W], and the rectangle written."""
+        written = affine((h,), (self.patch.weight,), (self.patch.bias,)).to(h.dtype)  # h keeps full precision
+        return written.view(-1, *self.shape[:3]), whole_image(h)
+
+
+class WindowWriter(nn.Module):
+    """Writing with attention, equations 28 and 29: F_Y^T w F_X / gamma."""
+
+    def __init__(self, hidden: int, count: int, shape: Shape) -> None:
+        super().__init__()
+        self.attention = Attention(hidden, count, shape, WRITE_BEGINS)
+        self.shape = shape
+        self.patch = nn.Linear(hidden, shape.channels * count**2)
+
+    def forward(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """As `WholeWriter`."""
+        count, (channels, height, width) = self.attention.count, self.shape[:3]
+        with torch.autocast(h.device.type, enabled=False):
+            w = affine((h,), (self.patch.weight,), (self.patch.bias,))  # equation 28
+            aim = self.attention(h)
+            patch = (w / aim.gamma[:, None]).view(-1, channels, count, count)
+            return write_window(patch, aim.window, height, width), self.attention.rectangle(aim)

@@ -1,0 +1,77 @@
+"""What the verbs of a system that draws do: sheets and films of what it makes up, and of what it redraws."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from recurrent import verbs
+from recurrent.drawing import magnified_size, resize, to_pixels
+from recurrent.errors import InputError
+from recurrent.pipeline import animate
+from recurrent.system import Trace, load
+
+GLIDE_FRAMES, GLIDE_UP_TO = 3, 20
+"""Frames between two steps, and the most steps for which there are any."""
+
+SHEET_TILE = 112
+"""Pixels along the side of an image on a sheet."""
+
+STRIP_FRAMES = 10
+"""Most frames of an example in a strip."""
+
+
+def labels_of(text: str, classes: Sequence[str]) -> list[int]:
+    """The classes that a text names, one a character.
+
+    Raises:
+        InputError: no character, or one that is no class.
+    """
+    known = [name for name in classes if len(name) == 1]
+    for character in text:
+        if character not in known:
+            raise InputError(
+                f"characters among {''.join(known) or '(none)'}", f"{character!r} in {text!r}", "change the text"
+            )
+    if not text:
+        raise InputError("a text of one character or more", "an empty one", "name some")
+    return [classes.index(character) for character in text]
+
+
+def imagine(network: verbs.Network, labels: Sequence[int], seed: int) -> Trace:
+    """What the network draws out of nothing, one for each label (-1: as it likes)."""
+    folder = network.folder
+    generate = load(folder.run.system).generate  # type: ignore[attr-defined]
+    return generate(network.core, folder.run.model, torch.tensor(labels), folder.classes, seed)
+
+
+def film(network: verbs.Network, trace: Trace, path: Path, seconds: float, columns: int | None = None) -> str:
+    """Draw a trace as a film: one example at large, several as a wall of tiles; the file written."""
+    animate.check(path)
+    steps = len(trace.outputs[0])
+    between = GLIDE_FRAMES if steps <= GLIDE_UP_TO else 0
+    system, examples = load(network.folder.run.system), range(len(trace.targets))
+    renderer = system.picture if len(examples) == 1 else getattr(system, "tile", system.picture)
+    films = [animate.frames(renderer, trace, [example], between=between) for example in examples]
+    shown = films[0] if len(films) == 1 else animate.grid(films, columns)
+    return str(animate.write(path, shown, seconds_per_frame=seconds))
+
+
+def strip(network: verbs.Network, trace: Trace, path: Path) -> str:
+    """Draw a trace as a strip: a row for each example, its steps evenly chosen; the file written."""
+    system, steps = load(network.folder.run.system), len(trace.outputs[0])
+    count = min(steps, STRIP_FRAMES)
+    times = [round(i * (steps - 1) / max(1, count - 1)) for i in range(count)]
+    renderer = getattr(system, "tile", system.picture)
+    frames = [renderer(trace, t, example) for example in range(len(trace.targets)) for t in times]
+    return str(animate.write_strip(path, frames, count))
+
+
+def sheet(network: verbs.Network, trace: Trace, path: Path, columns: int | None = None) -> str:
+    """Write the finished images of a trace as one PNG; the file written."""
+    drawn = [to_pixels(image) for image in trace.images.cpu().numpy()]
+    width, height = magnified_size(drawn[0].shape[1], drawn[0].shape[0], SHEET_TILE)
+    tiles = [np.asarray(resize(pixels, width, height)) for pixels in drawn]
+    return str(animate.write_strip(path, tiles, columns or math.ceil(math.sqrt(len(tiles)))))

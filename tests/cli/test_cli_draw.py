@@ -1,0 +1,112 @@
+"""The verbs of DRAW, on networks that train in a second or two."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+
+def test_eval_writes_the_bound_with_its_parts(saccade: Any, drawn: Path) -> None:
+    found = saccade("draw", "eval", drawn, "--split", "validation", "--samples", "12", "--json").json()
+    assert found == json.loads((drawn / "metrics-validation.json").read_text())
+    assert found["bound_nats"] == pytest.approx(found["reconstruction_nats"] + found["kl_nats"], abs=1e-6)
+    assert found["kl_nats"] == pytest.approx(sum(found["kl_nats_per_step"]), abs=1e-6)
+    assert len(found["kl_nats_per_step"]) == found["steps"] == 4
+    weighted = found["importance_weighted_nats"]
+    assert list(weighted) == ["1", "10", "12"]
+    assert weighted["12"] < weighted["1"] + 1
+    assert {"dataset", "seed", "split", "examples", "parameters"} <= found.keys()
+
+
+def test_generate_writes_the_same_sheet_for_the_same_seed(saccade: Any, drawn: Path, tmp_path: Path) -> None:
+    sheets = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        out = tmp_path / f"{name}.png"
+        assert saccade("draw", "generate", drawn, "--count", "5", "--seed", str(seed), "--out", out).code == 0
+        sheets.append(out.read_bytes())
+    assert sheets[0] == sheets[1] != sheets[2]
+
+
+def test_a_film_of_drawing_and_a_strip(saccade: Any, drawn: Path, tmp_path: Path) -> None:
+    film, strip = tmp_path / "film.gif", tmp_path / "strip.png"
+    answer = saccade("draw", "gif", drawn, "--count", "4", "--out", film, "--strip", strip)
+    assert f"wrote {film}" in answer.out and f"wrote {strip}" in answer.out
+    with Image.open(film) as image:
+        assert getattr(image, "n_frames", 1) > 4
+
+
+@pytest.mark.parametrize("count", ["1", "2"])
+def test_a_film_of_redrawing(saccade: Any, drawn: Path, tmp_path: Path, count: str) -> None:
+    film = tmp_path / "film.webp"
+    assert saccade("draw", "gif", drawn, "--reconstruct", "--index", "7", "--count", count, "--out", film).code == 0
+    assert film.stat().st_size > 0
+
+
+def test_a_text_is_written_class_by_class(saccade: Any, labelled: Path, tmp_path: Path) -> None:
+    sheet, film = tmp_path / "1984.png", tmp_path / "1984.gif"
+    answer = saccade("draw", "generate", labelled, "--text", "1984", "--out", sheet, "--gif", film)
+    assert answer.code == 0
+    with Image.open(sheet) as image:
+        assert image.width > 3.5 * image.height  # one row of four
+    assert film.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["train", "--write", "29"], "a window no larger than the image, 28 x 28 pixels, found 29 filters"),
+        (["train", "--steps", "0"], "a value greater than or equal to 1, found 0 for --steps"),
+        (["generate", "RUN", "--text", "19"], "a network that was trained with labels"),
+        (["generate", "LABELLED", "--text", "19x4"], "characters among 0123456789, found 'x' in '19x4'"),
+        (["generate", "LABELLED", "--text", ""], "a text of one character or more"),
+        (["generate", "RUN", "--out", "sheet.jpg"], "a file name that ends in .png"),
+        (["gif", "RUN", "--reconstruct", "--index", "400"], "images 0 to 399 of the test split"),
+        (["gif", "RUN", "--out", "film.avi"], "a file name that ends in one of"),
+        (["eval", "RUN", "--samples", "0"], "found 0 for --importance-samples"),
+    ],
+)
+def test_refused(
+    refused: Any,
+    drawn: Path,
+    labelled: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    says: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    paths = {"RUN": str(drawn), "LABELLED": str(labelled)}
+    assert says in refused("draw", *(paths.get(word, word) for word in words))
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_run_of_the_reader_is_not_drawn_from(refused: Any, trained: Path) -> None:
+    assert "use `saccade glimpse`" in refused("draw", "generate", trained)
+
+
+def test_resuming_a_drawing_network_ends_as_an_unbroken_one(
+    saccade: Any, tiny: list[str], drawn: Path, tmp_path: Path
+) -> None:
+    again = tmp_path / "again"
+    assert saccade("draw", "train", *tiny, "--validation", "20", "--out", again).code == 0
+    name = next(drawn.glob("checkpoint-*")).name
+    assert (again / name).read_bytes() == (drawn / name).read_bytes()
+
+
+def test_more_steps_go_on_from_fewer(saccade: Any, refused: Any, tiny: list[str], drawn: Path, tmp_path: Path) -> None:
+    longer = tmp_path / "longer"
+    words = ["draw", "train", *tiny, "--validation", "20", "--steps", "8", "--start-from", drawn]
+    answer = saccade(*words, "--learning-rate", "1e-9", "--out", longer, "--json")
+    assert answer.code == 0
+    fresh = saccade(
+        "draw", "train", *tiny, "--steps", "8", "--learning-rate", "1e-9", "--out", tmp_path / "fresh", "--json"
+    )
+    assert answer.json()["terms"]["reconstruction"] < fresh.json()["terms"]["reconstruction"]
+    assert "float32 [5, 17]" in refused(
+        "draw", "train", *tiny, "--hidden", "17", "--start-from", drawn, "--out", tmp_path / "other"
+    )
+    assert "no folder" in refused(
+        "draw", "train", *tiny, "--start-from", tmp_path / "none", "--out", tmp_path / "third"
+    )

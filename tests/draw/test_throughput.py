@@ -1,0 +1,63 @@
+"""Training throughput in the paper's MNIST configuration, against the literal reference, on one thread."""
+
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from draw.config import Config
+from recurrent.config import DataConfig, Run
+from recurrent.device import allow_fast_fp32, mixed_precision
+from recurrent.pipeline.data import load
+from recurrent.pipeline.train import Learner
+
+sys.path.insert(0, str(Path(__file__).parent))
+from literal_draw import LiteralDraw, literal_step
+
+STEPS, BATCH = 64, 128
+
+
+def seconds(step: Callable[[], None]) -> float:
+    """Of the processor, for one step."""
+    start = time.process_time()
+    step()
+    return time.process_time() - start
+
+
+@pytest.mark.bench
+@pytest.mark.parametrize(("precision", "bar"), [("fp32", 1.2), ("bf16", 1.8)])
+def test_training_is_faster_than_the_literal_reference_and_fits_in_memory(precision, bar) -> None:
+    if precision == "bf16" and mixed_precision("auto", torch.device("cpu")) != "bf16":
+        pytest.skip("this processor does not multiply bf16 natively; the default precision is fp32 here")
+    torch.set_num_threads(1)
+    data = DataConfig(dataset="digits", binarise="fixed")
+    source = load(data, seed=0)
+    train = replace(Config.TRAIN, epochs=100_000, batch_size=BATCH, precision=precision)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    learner = Learner(Run("draw", data, Config(steps=STEPS, grow_until=0.0), train), source)
+    learner.advance()
+    memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20  # GiB
+    literal = LiteralDraw()
+    optimizer = torch.optim.Adam(literal.parameters(), lr=1e-3)
+    images = source.batch(0, BATCH).images
+
+    def reference() -> None:
+        torch.backends.mkldnn.matmul.fp32_precision = "ieee"  # pyright: ignore[reportAttributeAccessIssue]  # torch as it comes
+        literal_step(literal, optimizer, images, STEPS)
+
+    ratios = []
+    for _ in range(4):
+        slow = seconds(reference)
+        allow_fast_fp32()
+        ratios.append(slow / seconds(learner.advance))
+    middle = statistics.median(ratios[1:])
+    print(f"\n{precision}: {middle:.2f} x the literal reference ({min(ratios):.2f} ... {max(ratios):.2f})")
+    print(f"{BATCH * middle / slow:.0f} images/s, {memory:.2f} GiB beyond the data")
+    assert memory < 3
+    assert middle >= bar

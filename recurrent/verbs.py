@@ -219,8 +219,7 @@ def _at_work(folder: checkpoint.RunFolder, snapshot: checkpoint.Snapshot, source
 
 def _restored(folder: checkpoint.RunFolder, snapshot: checkpoint.Snapshot) -> RecurrentCore[Any, Any, Any, Any]:
     core = load(folder.run.system).build(folder.run.model, folder.shape)
-    averaged = any(name.startswith("ema/") for name in snapshot.tensors)
-    checkpoint.load_into(core, snapshot.tensors, "ema" if averaged else "model")
+    checkpoint.load_trained(core, snapshot.tensors)
     return core.eval()
 
 

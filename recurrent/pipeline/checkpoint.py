@@ -22,7 +22,19 @@ from recurrent.errors import InputError
 from recurrent.files import MAX_JSON_BYTES, lock, parse_json, write_json, write_whole
 from recurrent.run_folder import RunFolder, create, open_run
 
-__all__ = ["RunFolder", "Snapshot", "create", "load_into", "lock", "newest", "open_run", "read", "save", "write_json"]
+__all__ = [
+    "RunFolder",
+    "Snapshot",
+    "create",
+    "load_into",
+    "load_trained",
+    "lock",
+    "newest",
+    "open_run",
+    "read",
+    "save",
+    "write_json",
+]
 
 FORMAT = 1
 """The layout of the metadata; raised when an older Saccade could not read it."""
@@ -114,6 +126,11 @@ def read(path: Path) -> Snapshot:
     except OSError as error:
         raise _damaged(f"{error.strerror or error} at {path}") from error
     return Snapshot(record["step"], tensors, record["facts"])
+
+
+def load_trained(core: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Load a snapshot's weights into `core` for use: the averaged ones, where an average was kept."""
+    load_into(core, tensors, "ema" if any(name.startswith("ema/") for name in tensors) else "model")
 
 
 def load_into(core: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> None:

@@ -20,7 +20,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from recurrent.config import Run, TrainConfig
 from recurrent.device import allow_fast_fp32, mixed_precision
 from recurrent.errors import InputError
-from recurrent.pipeline.checkpoint import Snapshot, load_into, newest, open_run
+from recurrent.pipeline.checkpoint import Snapshot, load_into, load_trained, newest, open_run
 from recurrent.pipeline.data import Source
 from recurrent.system import Episode, load
 from recurrent.tree import map_tensors
@@ -222,8 +222,7 @@ class Learner:
         snapshot = newest(open_run(folder).path)
         if snapshot is None:
             raise InputError(f"a checkpoint in {folder}", "none", "train that run first")
-        averaged = any(name.startswith("ema/") for name in snapshot.tensors)
-        load_into(self.core, snapshot.tensors, "ema" if averaged else "model")
+        load_trained(self.core, snapshot.tensors)
 
     def _optimizer_of(self, parameter: nn.Parameter) -> torch.optim.Optimizer:
         return next(o for o in self.optimizers if any(p is parameter for p in o.param_groups[0]["params"]))

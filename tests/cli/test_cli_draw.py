@@ -1,9 +1,11 @@
 """The verbs of DRAW, on networks that train in a second or two."""
 
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -93,6 +95,20 @@ def test_resuming_a_drawing_network_ends_as_an_unbroken_one(
     assert saccade("draw", "train", *tiny, "--validation", "20", "--out", again).code == 0
     name = next(drawn.glob("checkpoint-*")).name
     assert (again / name).read_bytes() == (drawn / name).read_bytes()
+
+
+def test_pairs_of_digits_are_learned_from(saccade: Any, tiny: list[str], tmp_path: Path) -> None:
+    for stem in ("train", "t10k"):
+        images, labels = np.full((20, 28, 28), 255, np.uint8), np.arange(20, dtype=np.uint8) % 10
+        for kind, array in (("images-idx3", images), ("labels-idx1", labels)):
+            header = struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+            (tmp_path / f"{stem}-{kind}-ubyte").write_bytes(header + array.tobytes())
+    words = [*tiny, "--batch-size", "10", "--dataset", "pairs", "--canvas", "40", "--labelled", "--data-dir", tmp_path]
+    assert saccade("draw", "train", *words, "--out", tmp_path / "run").code == 0
+    run = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert run["shape"] == {"channels": 1, "height": 40, "width": 40, "classes": 55}
+    assert run["classes"][-1] == "99"
+    assert saccade("draw", "generate", tmp_path / "run", "--count", "2", "--out", tmp_path / "sheet.png").code == 0
 
 
 def test_more_steps_go_on_from_fewer(saccade: Any, refused: Any, tiny: list[str], drawn: Path, tmp_path: Path) -> None:

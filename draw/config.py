@@ -12,7 +12,7 @@ from recurrent.config import STRICT, DataConfig, TrainConfig
 class Config:
     """The model, its likelihood, and how its number of steps grows. The defaults learn the embedded digits."""
 
-    DATA: ClassVar[DataConfig] = DataConfig(binarise="fixed")
+    DATA: ClassVar[DataConfig] = DataConfig(binarise="auto")
     TRAIN: ClassVar[TrainConfig] = TrainConfig(
         epochs=60,
         batch_size=128,

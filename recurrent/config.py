@@ -51,9 +51,9 @@ class DataConfig:
     shift: int = Field(default=0, ge=0)
     """Augmentation: training images are moved by up to this many pixels, both ways."""
 
-    binarise: Literal["none", "fixed", "dynamic"] = "none"
+    binarise: Literal["none", "fixed", "dynamic", "auto"] = "none"
     """Black and white, each pixel white with its grey level as probability: drawn once, or anew for every batch (as
-    canvases that are themselves new always are)."""
+    canvases that are themselves new always are); auto: as the model's likelihood wants it, none or fixed."""
 
     @field_validator("dataset")
     @classmethod

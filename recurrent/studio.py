@@ -53,7 +53,7 @@ def film(network: verbs.Network, trace: Trace, path: Path, seconds: float, colum
     steps = len(trace.outputs[0])
     between = GLIDE_FRAMES if steps <= GLIDE_UP_TO else 0
     system, examples = load(network.folder.run.system), range(len(trace.targets))
-    renderer = system.picture if len(examples) == 1 else getattr(system, "tile", system.picture)
+    renderer = system.picture if len(examples) == 1 else system.tile
     films = [animate.frames(renderer, trace, [example], between=between) for example in examples]
     shown = films[0] if len(films) == 1 else animate.grid(films, columns)
     return str(animate.write(path, shown, seconds_per_frame=seconds))
@@ -64,8 +64,7 @@ def strip(network: verbs.Network, trace: Trace, path: Path) -> str:
     system, steps = load(network.folder.run.system), len(trace.outputs[0])
     count = min(steps, STRIP_FRAMES)
     times = [round(i * (steps - 1) / max(1, count - 1)) for i in range(count)]
-    renderer = getattr(system, "tile", system.picture)
-    frames = [renderer(trace, t, example) for example in range(len(trace.targets)) for t in times]
+    frames = [system.tile(trace, t, example) for example in range(len(trace.targets)) for t in times]
     return str(animate.write_strip(path, frames, count))
 
 

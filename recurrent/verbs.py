@@ -44,7 +44,7 @@ def learn(run: Run[Any], out: Path, *, fresh: bool = False, tensorboard: bool = 
     state = _processes()
     folder = None
     with state.main_process_first():  # it downloads and creates; the others find it done
-        source = data.load(run.data, run.train.seed, _device())
+        source = load_images(run)
         load(run.system).build(run.model, source.shape)  # complains before anything is written,
         source.batch(0, run.train.batch_size)  # and so does this
         if state.is_main_process:
@@ -119,12 +119,17 @@ def open_images(system: str, path: Path, data_dir: str | None = None) -> tuple[N
     network = open_network(system, path)
     folder = network.folder
     config = replace(folder.run.data, data_dir=data_dir) if data_dir else folder.run.data
-    source = data.load(config, folder.run.train.seed, _device())
+    source = load_images(replace(folder.run, data=config))
     if (source.shape, source.classes) != (folder.shape, folder.classes):
         found = f"{tuple(source.shape)} with the classes {', '.join(source.classes):.80} in {config.dataset}"
         do = "give the data that this run was trained on"
         raise InputError(f"images of the network's shape {tuple(folder.shape)}", found, do)
     return network, source
+
+
+def load_images(run: Run[Any]) -> data.Source:
+    """The images of a run, as its model wants them."""
+    return data.load(load(run.system).data_for(run.model, run.data), run.train.seed, _device())
 
 
 def with_model(network: Network, **values: Any) -> Network:
@@ -203,9 +208,9 @@ def draw(network: Network, trace: Trace, film: Path | None, strip: Path | None, 
 
 
 def _films(network: Network, trace: Trace, between: int = 0) -> list[animate.Film]:
-    """A film of each example of a trace; small ones (`tile`, where the system has it) if they are several."""
+    """A film of each example of a trace; small ones if they are several."""
     system, examples = load(network.folder.run.system), range(len(trace.targets))
-    picture = system.picture if len(examples) == 1 else getattr(system, "tile", system.picture)
+    picture = system.picture if len(examples) == 1 else system.tile
     return [animate.frames(picture, trace, [example], between=between) for example in examples]
 
 

@@ -140,8 +140,11 @@ def load(config: DataConfig, seed: int, device: torch.device | str = "cpu") -> S
     """The source that a config names.
 
     Raises:
-        InputError: an unknown dataset, a missing, damaged or unfit file, a split that leaves nothing.
+        InputError: an unknown dataset, a missing, damaged or unfit file, a split that leaves nothing; or `binarise`
+            left to a model, which the system's `data_for` decides.
     """
+    if config.binarise == "auto":
+        raise InputError("binarise none, fixed or dynamic", "'auto'", "ask the system's data_for first, or name one")
     scene = None
     name, _, path = config.dataset.partition(":")
     classes = tuple(str(digit) for digit in range(10))

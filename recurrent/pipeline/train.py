@@ -126,8 +126,7 @@ class Learner:
             allow_fast_fp32()
         torch.manual_seed(config.seed)
         self.core = self.system.build(run.model, source.shape).to(device)
-        if prime := getattr(self.system, "prime", None):
-            prime(self.core, source.batch(0, min(source.examples, PRIMED_BY)))
+        self.system.prime(self.core, source.batch(0, min(source.examples, PRIMED_BY)))
         self.optimizers = optimizers(self.core, config)
         self.model = self.accelerator.prepare(Unrolled(self.core, config.detach_every or None))
         average = get_ema_multi_avg_fn(config.ema)

@@ -24,7 +24,7 @@ demo: .venv/installed
 	@echo "  wall.gif                     the gaze over 25 digits at once"
 	@echo "  checkpoint-*.safetensors     the trained network (with run.json and log.jsonl)"
 	@echo "and into $(DRAWING), by the network that writes:"
-	@echo "  metrics.json                 the bound on what those digits cost it, nats an image, with its parts"
+	@echo "  metrics.json                 its bound on -log p of 400 digits that it never saw, nats an image, with its parts"
 	@echo "  digits.gif, digits.png       0 to 9, each written from noise and the name of its class, and the last frame"
 	@echo "  redrawing-7.gif, .png        a digit redrawn: what it reads of the image, beside what it writes"
 	@echo "Next: $(BIN)/saccade glimpse read YOUR_DIGIT.png, or $(BIN)/saccade glimpse train --dataset mnist --out runs/ram"

@@ -284,8 +284,10 @@ class _Pass(torch.autograd.Function):
         passage, ctx.passage = ctx.passage, None  # frees what the steps kept
         if passage is None:
             raise RuntimeError("expected one backward pass through a passage, found a second time; unroll again")
+        h_enc, c_enc, h_dec, c_dec = end
+        last = Begin(h_enc, c_enc, h_dec, c_dec, torch.zeros_like(canvas[0]))
         with torch.autocast(canvas.device.type, enabled=False):
-            begin, weights = passage.backward(canvas, mu, log_sigma, Begin(*end, torch.zeros_like(canvas[0])))
+            begin, weights = passage.backward(canvas, mu, log_sigma, last)
         gradients = (gradient.to(dtype) for gradient, dtype in zip((*begin, *weights), ctx.types, strict=True))
         return (None,) * 4 + tuple(gradients)
 
@@ -310,5 +312,5 @@ def passage(
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weights.encoder.dtype
     with torch.autocast(device, enabled=False):
         found = _Pass.apply((optics, dtype, limit), noise, images, label, *begin, *weights)
-    canvas, mu, log_sigma, aims, *end = found  # type: ignore[misc]
-    return canvas, mu, log_sigma, aims, Begin(*end, canvas[-1])
+    canvas, mu, log_sigma, aims, h_enc, c_enc, h_dec, c_dec = found  # type: ignore[misc]
+    return canvas, mu, log_sigma, aims, Begin(h_enc, c_enc, h_dec, c_dec, canvas[-1])

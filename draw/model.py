@@ -176,7 +176,7 @@ class Draw(RecurrentCore[Tensor, State, Any, Step]):
         if not all(isinstance(core, LSTM) for core in cores) or inputs.requires_grad or x.requires_grad:
             return None
         optics = Optics(write.attention.count, read.attention.count, *x.shape[-2:], like=state.generator.canvas)
-        begin = Begin(*state.encoder, *state.generator.decoder, state.generator.canvas)
+        begin = Begin(*state.encoder, *state.generator.decoder, canvas=state.generator.canvas)
         found = passage(optics, inputs, x, label, begin, self._weights(read, write), LARGEST_LOG_SIGMA)
         canvas, mu, log_sigma, aims, end = found
         written = write.attention.rectangle(write.attention.aim(aims[1:, :, 0].flatten(0, 1)))

@@ -64,8 +64,9 @@ class Passage:
         optics: Optics,
         dtype: torch.dtype,
         limit: float,
+        keep: bool,
     ) -> None:
-        self.optics, self.noise, self.dtype, self.limit = optics, noise, dtype, limit
+        self.optics, self.noise, self.dtype, self.limit, self.keep = optics, noise, dtype, limit, keep
         (self.steps, batch, latent), hidden = noise.shape, begin.h_enc.shape[1]
         channels, height, width = images.shape[1:]
         self.batch, self.channels, self.hidden = batch, channels, hidden
@@ -126,6 +127,14 @@ class Passage:
             self.decoder_gates.append(opened)
             self._decode(t + 1, h)
             self._write(t)  # (8)
+            if not self.keep:
+                self._forget(t)
+
+    def _forget(self, t: int) -> None:
+        """Let go of what only the way back would need of step t."""
+        self.c_enc[t] = self.c_dec[t] = self.sights[t] = None  # type: ignore[call-overload]
+        for kept in (self.encoder_gates, self.decoder_gates, self.glances, self.strokes):
+            kept.clear()
 
     def _decode(self, t: int, h: Tensor) -> None:
         """Keep h_dec, and find what follows from it: the patch to write, and both windows."""
@@ -284,8 +293,10 @@ class _Pass(torch.autograd.Function):
         passage, ctx.passage = ctx.passage, None  # frees what the steps kept
         if passage is None:
             raise RuntimeError("expected one backward pass through a passage, found a second time; unroll again")
+        h_enc, c_enc, h_dec, c_dec = end
+        last = Begin(h_enc, c_enc, h_dec, c_dec, torch.zeros_like(canvas[0]))
         with torch.autocast(canvas.device.type, enabled=False):
-            begin, weights = passage.backward(canvas, mu, log_sigma, Begin(*end, torch.zeros_like(canvas[0])))
+            begin, weights = passage.backward(canvas, mu, log_sigma, last)
         gradients = (gradient.to(dtype) for gradient, dtype in zip((*begin, *weights), ctx.types, strict=True))
         return (None,) * 4 + tuple(gradients)
 
@@ -309,6 +320,7 @@ def passage(
     device = noise.device.type
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weights.encoder.dtype
     with torch.autocast(device, enabled=False):
-        found = _Pass.apply((optics, dtype, limit), noise, images, label, *begin, *weights)
-    canvas, mu, log_sigma, aims, *end = found  # type: ignore[misc]
-    return canvas, mu, log_sigma, aims, Begin(*end, canvas[-1])
+        settings = (optics, dtype, limit, torch.is_grad_enabled())
+        found = _Pass.apply(settings, noise, images, label, *begin, *weights)
+    canvas, mu, log_sigma, aims, h_enc, c_enc, h_dec, c_dec = found  # type: ignore[misc]
+    return canvas, mu, log_sigma, aims, Begin(h_enc, c_enc, h_dec, c_dec, canvas[-1])

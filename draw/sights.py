@@ -69,9 +69,8 @@ class Optics:
     def differentiate(self, found: Tensor, sights: Sights, dy: Tensor, dx: Tensor, dlog_gamma: Tensor) -> Tensor:
         """From dL/dF_Y [B, N, H], dL/dF_X [B, N, W] and dL/dlog gamma [B, 2] to dL/dfound [B, 2, 5]."""
         gradient = torch.empty_like(found)
-        means_y, squares_y = self._pull(sights.y, dy)
-        means_x, squares_x = self._pull(sights.x, dx)
-        means_y.mul_(sights.inverse), means_x.mul_(sights.inverse)
+        means_y, squares_y = self._pull(sights.y, sights.inverse, dy)
+        means_x, squares_x = self._pull(sights.x, sights.inverse, dx)
         to_window = self.rows.t()
         gradient[:, :, Y] = (means_y @ to_window).mul_((self.height + 1) / 2)
         gradient[:, :, X] = (means_x @ to_window).mul_((self.width + 1) / 2)
@@ -81,8 +80,8 @@ class Optics:
         return gradient.mul_(found.abs() <= self.limits)
 
     @staticmethod
-    def _pull(bank: Bank, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        """sum dL/dlogit d and sum dL/dlogit d^2 over the pixels [B, N], d the distances."""
+    def _pull(bank: Bank, inverse: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        """dL/dmean and sigma dL/dsigma of every filter [B, N]; those of its logit -d^2 / 2 are d / sigma and d^2."""
         pulled = gradient * bank.filters
         pulled.addcmul_(bank.filters, pulled.sum(2, keepdim=True), value=-1).mul_(bank.distances)
-        return pulled.sum(2), pulled.mul_(bank.distances).sum(2)
+        return pulled.sum(2).mul_(inverse), pulled.mul_(bank.distances).sum(2)

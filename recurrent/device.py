@@ -35,6 +35,13 @@ def allow_fast_fp32() -> bool:
     return error <= 1e-5
 
 
+def make_fast(device: torch.device) -> None:
+    """What makes torch faster on that device without changing what it computes; for this process, once or more."""
+    if device.type == "cpu":
+        allow_fast_fp32()
+        keep_freed_memory()
+
+
 def keep_freed_memory() -> bool:
     """Let glibc keep the memory that a training step frees, for the next one; say whether it does.
 

@@ -26,6 +26,9 @@ CORES = ("rnn", "lstm", "gru")
 EPOCHS = {"glimpse": 100, "draw": 40}
 """Passes over the training images, the same for every core of a system."""
 
+COLLAPSED_NATS = 1.0
+"""A DRAW whose KL over all steps is below this draws one mean image: its latents say nothing."""
+
 ROUNDS, STEPS_A_ROUND = 7, 3
 """Times are medians of so many rounds, in each of which every core takes so many steps in turn."""
 
@@ -54,9 +57,9 @@ def measure(
 ) -> list[dict[str, Any]]:
     """Train what is missing, and measure every core in every system: a row for each.
 
-    A row: system, core, epochs, quality's mean and its values by seed (`error_percent` with the policy's mean, or
-    `bound_nats`), standard_error over the test images (of the first seed), step_cpu_ms, parameters, curve (epoch and
-    training loss of the first seed, nats), runs.
+    A row: system, core, epochs; the test images' `error_percent` with the policy's mean or `bound_nats`, the mean of
+    by_seed; standard_error of the first seed's over the images; collapsed, whether a DRAW's latents say nothing;
+    step_cpu_ms; parameters; curve, (epoch, training loss in nats) of the first seed; runs, the folders.
 
     Raises:
         InputError: a folder below `runs` holds a training with other settings, or one diverged.
@@ -86,6 +89,7 @@ def table(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
             "quality": f"{row['error_percent']:.2f} % error"
             if "error_percent" in row
             else f"{row['bound_nats']:.2f} nats",
+            "": "collapsed" if row["collapsed"] else "",
             "standard error": f"{row['standard_error']:.2f}",
             "CPU ms a step": f"{row['step_cpu_ms']:.1f}",
             "parameters": f"{row['parameters']:,}",
@@ -122,15 +126,17 @@ def curve(path: Path) -> list[tuple[float, float]]:
 
 
 def _summary(system: str, metrics: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    examples = metrics[0]["examples"]
+    examples, collapsed = metrics[0]["examples"], False
     if system == "glimpse":
         values = [found["error_percent"]["mean_policy"] for found in metrics]
         error = 100 * math.sqrt(values[0] / 100 * (1 - values[0] / 100) / examples)
         name = "error_percent"
     else:
         values = [found["bound_nats"] for found in metrics]
+        collapsed = max(found["kl_nats"] for found in metrics) < COLLAPSED_NATS
         name, error = "bound_nats", metrics[0]["bound_standard_error_nats"]
-    return {name: statistics.fmean(values), "by_seed": values, "standard_error": error, "examples": examples}
+    found = {name: statistics.fmean(values), "by_seed": values, "standard_error": error, "examples": examples}
+    return found | {"collapsed": collapsed}
 
 
 def _cpu_ms(learner: Learner) -> float:

@@ -23,9 +23,9 @@ def draw(rows: Sequence[Mapping[str, Any]]) -> Figure:
         height = 140 + 380 * len(systems)
         figure = sheet(WIDTH, height)
         text = (
-            "A vanilla RNN, an LSTM and a GRU of the same width in RAM and in DRAW: the same images, as many passes over "
-            "them, the same settings.\nHeld-out digits; less is better everywhere. Times are CPU milliseconds of a "
-            "training step of 128 images, measured in turn on one thread."
+            "A vanilla RNN, an LSTM and a GRU of the same width in RAM and in DRAW: the same images, as many passes "
+            "over them, the same settings.\nHeld-out digits; less is better everywhere. Times are CPU milliseconds "
+            "of a training step of 128 images, measured in turn on one thread."
         )
         headline(figure, "Which core?", text)
         shape = {"left": 0.06, "right": 0.945, "top": 1 - 190 / height, "bottom": 0.075}
@@ -57,7 +57,8 @@ def _quality(axes: Axes, system: str, rows: Sequence[Mapping[str, Any]]) -> None
         colour = tint(LOOKS[row["core"]].colour)
         axes.errorbar(row[field], place, xerr=row["standard_error"], fmt="o", color=colour, capsize=4, markersize=8)
         axes.plot(row["by_seed"], [place] * len(row["by_seed"]), "|", color=colour, markersize=14)
-        axes.annotate(f"{row[field]:.2f}", (row[field], place), (0, 12), "data", "offset points", ha="center")
+        text = f"{row[field]:.2f}" + (", collapsed" if row["collapsed"] else "")
+        axes.annotate(text, (row[field], place), (0, 12), "data", "offset points", ha="center")
     _names(axes, rows)
     axes.margins(x=0.25)
     caption(axes, title, f"{rows[0]['examples']} test images; bar: standard error")

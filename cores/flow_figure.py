@@ -16,7 +16,7 @@ WIDTH, HEIGHT = 1440, 1300
 FLOOR = 1e-12
 """Part of the last step's gradient below which nothing is drawn."""
 
-NAME_WIDTH, NAME_HEIGHT = 90.0, 12.5
+NAME_WIDTH, NAME_HEIGHT = 62.0, 12.5
 """Points that a line's name takes at most."""
 
 TITLES = {"glimpse": "RAM", "draw": "DRAW"}
@@ -71,7 +71,8 @@ def _words(figure: Figure, found: Mapping[str, Any]) -> None:
         "Where a line stays high, its core can learn what happened that long ago.\n"
         f"The adding problem: {found['steps']} numbers go by, one in each half is marked, and after the last one their "
         "sum is asked for. An LSTM's state is h and the cell c,\n"
-        "which no matrix multiplies on its way from step to step; the thin line is h alone."
+        "which no matrix multiplies on its way from step to step; the thin line is h alone. "
+        "RAM and DRAW read and write the embedded digits."
     )
     headline(figure, "How far back does the loss reach?", text)
 
@@ -91,7 +92,7 @@ def _adding(axes: Axes, found: Mapping[str, Any], *, trained: bool) -> None:
         halved = [f"{LOOKS[flow['core']].name} {halving(whole_state(flow['norms'])):.2g}" for flow in flows]
         caption(axes, "At birth", f"Steps in which half of the gradient is lost:\n{', '.join(halved)}")
         return
-    errors = [f"{LOOKS[kind].name} {found['held_out_error'][kind]['trained']:.3f}" for kind in kinds]
+    errors = [f"{LOOKS[kind].name} {found['held_out_error'][kind]['trained']:.2g}" for kind in kinds]
     text = f"Squared error on new sequences (always saying 1: 0.167):\n{', '.join(errors)}"
     caption(axes, f"After {found['updates']} updates", text)
 
@@ -121,14 +122,11 @@ def _depth(axes: Axes, kind: str, flows: Sequence[Mapping[str, Any]]) -> None:
         layers = flow["layers"]
         norms = whole_state(flow["norms"], "" if layers == 1 else "0.")
         name = f"{layers} layer" + "s" * (layers > 1)
-        drawn = Look(
-            name, mix(look.colour, INK, 0.35 * (layers - 1)), ("-", (0, (5, 1.5)), (0, (1.5, 1.5)))[layers - 1]
-        )
+        drawn = Look(name, mix(look.colour, INK, 0.35 * (layers - 1)), DASHES[layers - 1])
         lines.append(Line(np.arange(len(norms)), part(norms), drawn, name))
-    _lines(axes, lines)
-    axes.set_ylim(FLOOR, 10)
+    _lines(axes, lines, lowest=FLOOR)
     axes.set_xlabel("steps before the loss")
-    text = "The bottom layer's state: a layer above adds ways around,\nit does not mend the way that fades"
+    text = "The bottom layer's state: further layers above it\nshift the line, and hardly change its slope"
     caption(axes, f"{look.name}, 1 to 3 layers, at birth", text)
 
 
@@ -137,16 +135,15 @@ def _truncation(axes: Axes, flows: Sequence[Mapping[str, Any]]) -> None:
     for i, flow in enumerate(flows):
         values, cut = part(whole_state(flow["norms"])), flow["detach_every"]
         look = Look("", mix(BELIEF, OTHER_BELIEF, 1 - i / len(flows)) if cut else BELIEF)
-        lines.append(Line(np.arange(len(values)), values, look, f"cut every {cut}" if cut else "never cut"))
-    _lines(axes, lines)
-    for line in lines[1:]:
-        x, y = _last(axes, line)
-        axes.plot([x, x], [axes.get_ylim()[0], y], color=tint(line.look.colour), linestyle=DOTTED, linewidth=1.6)
-        axes.plot([x], [y], "o", color=tint(line.look.colour), markersize=5)
+        lines.append(Line(np.arange(len(values)), values, look, "" if cut else "never cut"))
+    _lines(axes, lines, lowest=FLOOR)
+    for i, (flow, line) in enumerate(zip(flows[1:], lines[1:], strict=True)):
+        (x, y), colour = _last(axes, line), line.look.colour
+        axes.plot([x, x], [FLOOR, y], color=tint(colour), linestyle=DOTTED, linewidth=1.6)
+        axes.plot([x], [y], "o", color=tint(colour), markersize=5)
+        write_at(axes, f"cut every {flow['detach_every']}: 0", (x, 1e-4 * 1e-3**i), BELIEF)
     axes.set_xlabel("steps before the loss")
-    text = (
-        "Where memory is cut the gradient is not small but zero:\nnothing before the cut can be learned from this loss"
-    )
+    text = "Where memory is cut the gradient is not small but zero:\nnothing before the cut is learned from this loss"
     caption(axes, "Truncated BPTT, the trained LSTM", text)
 
 
@@ -163,33 +160,31 @@ def _system(axes: Axes, name: str, flows: Sequence[Mapping[str, Any]]) -> None:
         first.append(f"{look.name} {values[-1]:.2g}")
         if drawing and flow["core"] == "lstm":
             lines.append(Line(steps, part(flow["norms"]["generator.canvas"]), Look("canvas", QUIET), "canvas", 3.0))
-    _lines(axes, lines, marker="o", floor=1e-6)
+    _lines(axes, lines, marker="o")
     axes.set_xlabel("steps before the last one" if drawing else "glimpses before the answer")
     text = (
         "The decoder's state. The canvas is a sum, so every\nstroke feels the final loss directly, whatever the core"
         if drawing
-        else f"The first glimpse still gets, of the last one's gradient:\n{', '.join(first)}"
+        else f"The first glimpse's gradient, times the last one's:\n{', '.join(first)}"
     )
-    born = "trained (dotted: at birth)" if trained else "at birth"
-    caption(axes, f"{TITLES[name]} on embedded digits, {born}", text)
+    caption(axes, f"{TITLES[name]}, trained (dotted: at birth)" if trained else f"{TITLES[name]}, at birth", text)
 
 
-def _lines(axes: Axes, lines: Sequence[Line], *, marker: str = "", floor: float = FLOOR) -> None:
-    """Draw lines on a log scale down to `floor` or what there is, each with its name where it ends."""
+def _lines(axes: Axes, lines: Sequence[Line], *, marker: str = "", lowest: float | None = None) -> None:
+    """Draw lines on a log scale, down to `lowest` or to the data's lowest value, each with its name where it ends."""
     axes.set_yscale("log")
     for line in lines:
         dashes, colour = line.look.dashes, tint(line.look.colour)
         axes.plot(line.x, line.y, linestyle=dashes, color=colour, linewidth=line.width, marker=marker, markersize=4)
-    lowest = min((np.nanmin(line.y) for line in lines if np.isfinite(line.y).any()), default=floor)
-    highest = max((np.nanmax(line.y) for line in lines if np.isfinite(line.y).any()), default=1.0)
-    axes.set_ylim(max(floor, lowest / 3), max(3.0, highest * 3))
+    values = np.concatenate([line.y[np.isfinite(line.y)] for line in lines] + [np.ones(1)])
+    axes.set_ylim(lowest or max(FLOOR, min(0.1, values.min()) / 3), 3 * max(3.0, values.max()))
     _name(axes, [line for line in lines if line.name])
 
 
 def _name(axes: Axes, lines: Sequence[Line]) -> None:
     """Write each line's name where it leaves the panel; names that would lie on one another are pushed upwards."""
     placed: list[tuple[float, float]] = []  # points, of the names so far
-    for line in sorted(lines, key=lambda line: _last(axes, line)[1]):
+    for line in sorted(lines, key=lambda line: (-_last(axes, line)[0], _last(axes, line)[1])):
         end = _last(axes, line)
         x, y = axes.transData.transform(end) * 72 / axes.figure.dpi
         level = y + (NAME_HEIGHT / 2 if end[1] < 10 * axes.get_ylim()[0] else 0)

@@ -27,7 +27,7 @@ def test_one_number_in_each_half_is_marked_and_their_sum_is_asked(length: int) -
     half = length // 2
     for part in (marks[:half], marks[half:]):
         assert torch.equal(part.sum(0), torch.ones(200))
-    assert set(marks.unique().tolist()) == {0.0, 1.0}
+    assert set(marks.unique().tolist()) <= {0.0, 1.0}
     for example in (0, 57, 199):
         assert sums[example] == sum(numbers[t, example] for t in range(length) if marks[t, example] == 1)
 

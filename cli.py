@@ -277,7 +277,7 @@ def report(
 
 def gradients(
     steps: Annotated[int, typer.Option(min=2, max=1000, help="Numbers in the adding problem's sequences.")] = 100,
-    updates: Annotated[int, typer.Option(min=0, max=100_000, help="Of the short training on it.")] = 600,
+    updates: Annotated[int, typer.Option(min=0, max=100_000, help="Of the short training on it.")] = 800,
     out: FigureFile = Path("gradients.png"),
     runs: CoreRuns = CORE_RUNS,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the weights and the sequences.")] = 0,
@@ -312,7 +312,7 @@ def cores(
     rows = compare.measure(runs, terminal.say, epochs=epochs, seeds=seeds)
     wrote = [str(figures.save(compare_figure.draw(rows), out))]
     if not as_json:
-        terminal.show_table("Cores, on held-out embedded digits", compare.table(rows))
+        terminal.show_table("Which core? Less is better; CPU ms: of a training step", compare.table(rows))
     terminal.give({"cores": rows, "wrote": wrote} if as_json else {"wrote": wrote}, as_json=as_json)
 
 

@@ -4,6 +4,7 @@ Trainings are ordinary run folders below one folder, so they resume, and `saccad
 the other verbs know them. Quality is measured once, on the test images, after the last epoch; nothing is chosen by it.
 """
 
+import itertools
 import math
 import statistics
 import time
@@ -66,32 +67,28 @@ def measure(
     """
     rows = []
     for system in SYSTEMS:
+        paths = {core: [folder(runs, system, core, seed) for seed in range(seeds)] for core in CORES}
+        for core, seed in itertools.product(CORES, range(seeds)):
+            if not finished(paths[core][seed]):
+                say(f"{system} with {core}, seed {seed}: training in {paths[core][seed]}")
+            verbs.learn(planned(system, core, epochs=epochs, seed=seed), paths[core][seed])
         say(f"{system}: CPU time of a training step with each core, in turn")
         times = step_times([planned(system, core) for core in CORES])
         for core, step_ms in zip(CORES, times, strict=True):
-            paths = [folder(runs, system, core, seed) for seed in range(seeds)]
-            for seed, path in enumerate(paths):
-                if not finished(path):
-                    say(f"{system} with {core}, seed {seed}: training in {path}")
-                verbs.learn(planned(system, core, epochs=epochs, seed=seed), path)
-            found = [quality(system, path) for path in paths]
+            found = [quality(system, path) for path in paths[core]]
             facts = {"system": system, "core": core, "epochs": planned(system, core, epochs=epochs).train.epochs}
             measured = _summary(system, found) | {"step_cpu_ms": step_ms, "parameters": found[0]["parameters"]}
-            rows.append(facts | measured | {"curve": curve(paths[0]), "runs": [str(path) for path in paths]})
+            rows.append(facts | measured | {"curve": curve(paths[core][0]), "runs": [str(p) for p in paths[core]]})
     return rows
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """The rows as a person reads them."""
+    """The rows as a person reads them, 80 characters wide."""
     return [
         {
-            "core": f"{row['system']}, {row['core']}",
-            "quality": f"{row['error_percent']:.2f} % error"
-            if "error_percent" in row
-            else f"{row['bound_nats']:.2f} nats",
-            "": "collapsed" if row["collapsed"] else "",
-            "standard error": f"{row['standard_error']:.2f}",
-            "CPU ms a step": f"{row['step_cpu_ms']:.1f}",
+            "": f"{row['system']}, {row['core']}",
+            "held-out images": _said(row) + (", collapsed" if row["collapsed"] else ""),
+            "CPU ms": f"{row['step_cpu_ms']:.1f}",
             "parameters": f"{row['parameters']:,}",
             "epochs": str(row["epochs"]),
         }
@@ -123,6 +120,12 @@ def curve(path: Path) -> list[tuple[float, float]]:
             event = parse_json(line)
             by_epoch[float(event["epoch"])] = float(event["terms"].get("classification", event["loss"]))
     return sorted(by_epoch.items())
+
+
+def _said(row: Mapping[str, Any]) -> str:
+    if "error_percent" in row:
+        return f"error {row['error_percent']:.2f} ± {row['standard_error']:.2f} %"
+    return f"{row['bound_nats']:.1f} ± {row['standard_error']:.1f} nats"
 
 
 def _summary(system: str, metrics: Sequence[dict[str, Any]]) -> dict[str, Any]:

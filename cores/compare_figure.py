@@ -43,7 +43,7 @@ def draw(rows: Sequence[Mapping[str, Any]]) -> Figure:
 def _learning(axes: Axes, system: str, rows: Sequence[Mapping[str, Any]]) -> None:
     for row in rows:
         look, (epochs, losses) = LOOKS[row["core"]], np.array(row["curve"]).T
-        axes.plot(epochs, losses, linestyle=look.dashes, color=tint(look.colour))
+        axes.plot(epochs, losses, color=tint(look.colour), linewidth=1.6)
         write_at(axes, look.name, (epochs[-1], losses[-1]), look.colour)
     axes.set_yscale("log" if system == "glimpse" else "linear")
     axes.set_xlabel("epoch")

@@ -78,6 +78,7 @@ def test_a_training_that_diverges_says_so() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)  # a minute and a half on a quiet machine
 @pytest.mark.parametrize("seed", [0, 1])
 def test_an_lstm_learns_what_a_vanilla_rnn_fails_to_learn_in_the_same_budget(seed: int) -> None:
     lesson = Lesson(length=60, updates=1000, seed=seed)

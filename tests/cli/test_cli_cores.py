@@ -50,7 +50,8 @@ def test_cores_prints_a_table_and_draws_it(saccade: Any, place: Path, monkeypatc
     assert asked == {"epochs": 3, "seeds": 2, "runs": Path("here")}
     for words in ("glimpse, rnn", "glimpse, gru", "error 1.25 ± 0.50 %", "12.0", "1,234", "4,321", "wrote cores.png"):
         assert words in answer.out
-    assert Image.open("cores.png").format == "PNG"
+    with Image.open("cores.png") as image:
+        assert image.format == "PNG"
     found = json.loads(saccade("cores", "--json").out)
     assert found["cores"][0]["error_percent"] == 1.25
 

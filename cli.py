@@ -32,13 +32,15 @@ SYSTEMS = {
     "glimpse": System(
         glimpse.config.Config, ("gif", "read"), "Read images by a few glimpses: the Recurrent Attention Model."
     ),
-    "draw": System(draw.config.Config, ("generate", "gif"), "Write images step by step: DRAW."),
+    "draw": System(draw.config.Config, ("generate", "gif", "complete"), "Write images step by step: DRAW."),
     "baseline": System(baseline.config.Config, (), "Networks that see the whole image at once, for comparison."),
 }
 NEXT = {"glimpse": ["gif {} --index 7"], "draw": ["gif {} --count 36"], "baseline": []}
 """What a person may want to do after an evaluation."""
 
 DEMO = Path("runs/demo")
+ABREAST = 8
+"""Most endings beside one another; more stand in rows."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on stdout.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that a training wrote.", show_default=False)]
@@ -221,6 +223,45 @@ def gif_command(system: str) -> Callable[..., None]:
     return gif
 
 
+def complete_command(system: str) -> Callable[..., None]:
+    """The verb `complete` of a system that draws."""
+
+    def complete(
+        path: RunPath,
+        image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The unfinished picture.", show_default=False)],
+        mask: Annotated[Path | None, typer.Option(help="Picture whose white part says what is given.")] = None,
+        keep: Annotated[
+            Literal["top", "bottom", "left", "right"] | None, typer.Option(help="Or: the half that is given.")
+        ] = None,
+        count: Annotated[int, typer.Option(min=1, max=100, help="How many endings.")] = 6,
+        out: Annotated[Path | None, typer.Option(help="File (.gif, .webp, .png); or RUN/endings.gif.")] = None,
+        strip: StripFile = None,
+        seconds: StepSeconds = 0.15,
+        seed: Seed = 0,
+        as_json: AsJson = False,
+    ) -> None:
+        """Finish an unfinished picture in several ways.
+
+        Without --mask and --keep, what is not transparent is given; in a digit without transparency, all but its
+        blank side. The given pixels are shown as they are, in blue.
+        """
+        from recurrent import studio, terminal, verbs
+
+        network = verbs.open_network(system, path)
+        part = studio.unfinished(network, image, mask, keep)
+        out = out or path / "endings.gif"
+        studio.check(films=[out], sheets=[strip])
+        trace, found = studio.finish(network, part, count, seed)
+        columns = count if count <= ABREAST else None
+        wrote = [studio.film(network, trace, out, seconds, columns)]
+        wrote += [studio.strip(network, trace, strip)] if strip else []
+        if not as_json:
+            terminal.show_endings(found)
+        terminal.give({"wrote": wrote, **found}, as_json=as_json)
+
+    return complete
+
+
 def read_command(system: str) -> Callable[..., None]:
     """The verb `read` of a system."""
 
@@ -278,7 +319,8 @@ def _build() -> typer.Typer:
     app = typer.Typer(cls=PlainFailures, help=about, no_args_is_help=True, add_completion=False)
     for name, system in SYSTEMS.items():
         draws = "generate" in system.verbs
-        known = {"generate": generate_command, "gif": film_command if draws else gif_command, "read": read_command}
+        known = {"generate": generate_command, "complete": complete_command, "read": read_command}
+        known |= {"gif": film_command if draws else gif_command}
         verbs = {"train": train_command, "eval": estimate_command if draws else eval_command}
         verbs |= {verb: known[verb] for verb in system.verbs}
         group = typer.Typer(help=system.help, no_args_is_help=True)

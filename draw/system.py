@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from draw import loss as objective
+from draw.completion import complete
 from draw.config import Config
 from draw.model import Draw, Scene, Step
 from draw.picture import picture, tile
@@ -15,7 +16,7 @@ from draw.sampling import generate
 from recurrent.system import Batch, Episode, Loss, Shape
 
 __all__ = [
-    "Config", "build", "conditions", "episode", "examples_at_once", "generate", "health", "loss", "metrics",
+    "Config", "build", "complete", "conditions", "episode", "examples_at_once", "generate", "health", "loss", "metrics",
     "picture", "prime", "replays", "report", "tile", "warnings",
 ]  # fmt: skip
 

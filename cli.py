@@ -88,8 +88,8 @@ def train_command(system: str) -> Callable[..., None]:
             return
         terminal.say("finished" if result["wrote"] else f"{out} is finished already; --fresh begins anew")
         if evaluate and as_json:
-            result["metrics"], file = verbs.measure(*verbs.open_images(system, out), "test")
-            result["wrote"].append(str(file))
+            result["metrics"], files = verbs.measure(*verbs.open_images(system, out), "test")
+            result["wrote"] += files
         if evaluate and not as_json:
             terminal.give({"wrote": result["wrote"]})
             report(system, out)
@@ -118,12 +118,17 @@ def estimate_command(system: str) -> Callable[..., None]:
         samples: Annotated[
             int, typer.Option(help="Samples K of the importance-weighted estimate; takes its time.")
         ] = 10,
+        judge: Annotated[
+            Path | None, typer.Option(help="Run of a classifier that reads what is drawn (--labelled networks).")
+        ] = None,
+        judged: Annotated[int, typer.Option(min=1, max=10_000, help="Drawings of each class for it.")] = 100,
         data_dir: DataDir = None,
         split: Split = "test",
         as_json: AsJson = False,
     ) -> None:
-        """Measure the bound on held-out images, nats an image; writes metrics.json into RUN."""
-        report(system, path, data_dir, split, as_json=as_json, model={"importance_samples": samples})
+        """Measure the bound on held-out images, nats an image; writes metrics.json and kl-per-step.png into RUN."""
+        model = {"importance_samples": samples}
+        report(system, path, data_dir, split, as_json=as_json, model=model, judge=judge, judged=judged)
 
     return evaluate
 
@@ -138,21 +143,37 @@ def generate_command(system: str) -> Callable[..., None]:
         out: Annotated[Path | None, typer.Option(help="Sheet of the finished images: a PNG; or RUN/sheet.png.")] = None,
         gif: Annotated[Path | None, typer.Option(help="Film of how they are drawn: .gif, .webp or .png.")] = None,
         strip: StripFile = None,
+        neighbours: Annotated[
+            Path | None, typer.Option(help="Sheet of the images beside their nearest training images: a PNG.")
+        ] = None,
         seconds: StepSeconds = 0.15,
         seed: Seed = 0,
+        data_dir: DataDir = None,
         as_json: AsJson = False,
     ) -> None:
         """Draw new images, from noise alone."""
         from recurrent import studio, terminal, verbs
 
-        network = verbs.open_network(system, path)
+        out = out or path / "sheet.png"
+        network, source = verbs.open_network(system, path), None
+        studio.check(films=[gif], sheets=[out, strip, neighbours])
+        if neighbours:
+            network, source = verbs.open_images(system, path, data_dir)
         labels = [-1] * count if text is None else studio.labels_of(text, network.folder.classes)
         trace = studio.imagine(network, labels, seed)
         columns = None if text is None else len(text)
-        wrote = [studio.sheet(network, trace, out or path / "sheet.png", columns)]
+        found, wrote = {}, []
+        if neighbours and source:
+            from recurrent.neighbours import compare, sheet
+
+            nearest, found["neighbours"] = compare(trace, source)
+            wrote.append(sheet(trace, nearest, neighbours))
+            if not as_json:
+                terminal.show_neighbours(found["neighbours"])
+        wrote.append(studio.sheet(network, trace, out, columns))
         wrote += [studio.film(network, trace, gif, seconds, columns)] if gif else []
         wrote += [studio.strip(network, trace, strip)] if strip else []
-        terminal.give({"wrote": wrote}, as_json=as_json)
+        terminal.give({"wrote": wrote, **found}, as_json=as_json)
 
     return generate
 
@@ -299,18 +320,25 @@ def report(
     *,
     as_json: bool = False,
     model: dict[str, Any] | None = None,
+    judge: Path | None = None,
+    judged: int = 0,
 ) -> None:
     """Measure a trained network, under other settings of its `model` if asked, and show what was found."""
     from recurrent import terminal, verbs
 
     network, source = verbs.open_images(system, path, data_dir)
     network = verbs.with_model(network, **(model or {}))
-    metrics, file = verbs.measure(network, source, split)
+    further = None
+    if judge:
+        from recurrent.judge import agreement, open_judge
+
+        further = agreement(network, open_judge(network, judge), source, split, judged)
+    metrics, wrote = verbs.measure(network, source, split, further)
     if as_json:
         terminal.give(metrics, as_json=True)
         return
     terminal.show_metrics(metrics, network.folder.classes, f"{path}: {metrics['examples']:,} {split} images")
-    terminal.give({"wrote": [str(file)], "next": [f"saccade {system} {words.format(path)}" for words in NEXT[system]]})
+    terminal.give({"wrote": wrote, "next": [f"saccade {system} {words.format(path)}" for words in NEXT[system]]})
 
 
 def _build() -> typer.Typer:

@@ -69,16 +69,14 @@ def unfinished(network: verbs.Network, path: Path, mask: Path | None, keep: Side
 
 
 def finish(network: verbs.Network, part: Part, count: int, seed: int) -> tuple[Trace, dict[str, Any]]:
-    """Endings of an unfinished picture, and how well each keeps what was given: bounds in nats, agreement in percent."""
+    """Endings of an unfinished picture, and how well each explains (nats) and keeps (percent) what was given."""
     folder = network.folder
     complete = load(folder.run.system).complete  # type: ignore[attr-defined]
     trace, fit = complete(network.core, folder.run.model, *part, folder.classes, count=count, seed=seed)
     names = [folder.classes[label] if label >= 0 else None for label in trace.targets.tolist()]
-    rows = zip(fit.bound.tolist(), fit.kl.tolist(), fit.nats_per_pixel.tolist(), fit.agreement_percent.tolist())
+    rows = torch.stack([fit.bound, fit.kl, fit.nats_per_pixel, fit.agreement_percent], dim=1).tolist()
     keys = ("bound_nats", "kl_nats", "nats_per_given_pixel", "agreement_percent")
-    endings = [
-        {"class": name, **dict(zip(keys, row, strict=True))} for name, row in zip(names, rows, strict=True)
-    ]
+    endings = [{"class": name, **dict(zip(keys, row, strict=True))} for name, row in zip(names, rows, strict=True)]
     means = {"bound_nats": fit.bound.mean().item(), "amortised_bound_nats": fit.amortised_bound.mean().item()}
     return trace, {"given_pixels": int(part.given.sum()), **means, "endings": endings}
 

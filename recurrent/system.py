@@ -60,7 +60,8 @@ class System(Protocol):
     """What a package's `system.py` exports.
 
     It may export further: `prime(core, batch)`, what a fresh model takes from training images before it learns;
-    `examples_at_once(config)`, how many images an evaluation hands to `episode`; `tile`, a smaller `picture`.
+    `examples_at_once(config)`, how many images an evaluation hands to `episode`; `tile`, a smaller `picture`;
+    `charts(metrics)`, pictures of what was measured: the bytes of PNGs by name.
     """
 
     Config: type

@@ -140,6 +140,13 @@ def show_answers(answers: Sequence[Mapping[str, Any]]) -> None:
     Console(highlight=False).print(table)
 
 
+def show_neighbours(found: Mapping[str, Any]) -> None:
+    """How far drawn images are from the nearest training image, and what is usual for images that are no copies."""
+    drawn, usual = found["median_distance"], found["held_out_median_distance"]
+    line = f"median distance to the nearest training image: {drawn:.2f}; of held-out images: {usual:.2f}"
+    Console(highlight=False).print(line)
+
+
 def show_endings(found: Mapping[str, Any]) -> None:
     """For every ending of an unfinished picture: how well it explains, and keeps, what was given."""
     table = Table("ending", "class", "bound, nats", "KL, nats", "nats a given pixel", "given pixels kept")
@@ -150,7 +157,9 @@ def show_endings(found: Mapping[str, Any]) -> None:
     console = Console(highlight=False)
     console.print(table)
     before, after = found["amortised_bound_nats"], found["bound_nats"]
-    console.print(f"{found['given_pixels']} given pixels; refining took the mean bound from {before:.1f} to {after:.1f} nats")
+    console.print(
+        f"{found['given_pixels']} given pixels; refining took the mean bound from {before:.1f} to {after:.1f} nats"
+    )
 
 
 def _text(value: Any) -> str:

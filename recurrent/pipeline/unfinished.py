@@ -67,7 +67,9 @@ def read_part(
     if given is None:
         raise InputError("a part that is not given", f"a whole picture in {path}", SAY)
     image = np.round(image) if two_levels else image
-    return Part(torch.from_numpy(image).reshape(*image.shape[:2], -1).permute(2, 0, 1).contiguous(), torch.tensor(given))
+    return Part(
+        torch.from_numpy(image).reshape(*image.shape[:2], -1).permute(2, 0, 1).contiguous(), torch.tensor(given)
+    )
 
 
 def _pixels(path: Path, mode: str, shape: Shape) -> tuple[np.ndarray, np.ndarray]:

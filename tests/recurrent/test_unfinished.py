@@ -137,9 +137,9 @@ def test_refused_where_nothing_says_what_is_given(tmp_path: Path) -> None:
         read_part(path, SHAPE, digits=False)
     with pytest.raises(InputError, match="one of --mask and --keep, found both"):
         read_part(path, SHAPE, mask=path, keep="top")
-    with pytest.raises(InputError, match="a picture at .*none.png, found no such file"):
+    with pytest.raises(InputError, match=r"a picture at .*none\.png, found no such file"):
         read_part(tmp_path / "none.png", SHAPE, keep="top")
-    with pytest.raises(InputError, match="a picture at .*none.png, found no such file"):
+    with pytest.raises(InputError, match=r"a picture at .*none\.png, found no such file"):
         read_part(path, SHAPE, mask=tmp_path / "none.png")
     (tmp_path / "text.png").write_text("no picture")
     with pytest.raises(InputError, match=r"a picture in .*text\.png"):

@@ -32,13 +32,16 @@ SYSTEMS = {
     "glimpse": System(
         glimpse.config.Config, ("gif", "read"), "Read images by a few glimpses: the Recurrent Attention Model."
     ),
-    "draw": System(draw.config.Config, ("generate", "gif"), "Write images step by step: DRAW."),
+    "draw": System(draw.config.Config, ("generate", "gif", "complete"), "Write images step by step: DRAW."),
     "baseline": System(baseline.config.Config, (), "Networks that see the whole image at once, for comparison."),
 }
 NEXT = {"glimpse": ["gif {} --index 7"], "draw": ["gif {} --count 36"], "baseline": []}
 """What a person may want to do after an evaluation."""
 
 DEMO = Path("runs/demo")
+ABREAST = 8
+"""Most endings beside one another; more stand in rows."""
+
 CORE_RUNS = Path("runs/cores")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on stdout.")]
@@ -89,8 +92,8 @@ def train_command(system: str) -> Callable[..., None]:
             return
         terminal.say("finished" if result["wrote"] else f"{out} is finished already; --fresh begins anew")
         if evaluate and as_json:
-            result["metrics"], file = verbs.measure(*verbs.open_images(system, out), "test")
-            result["wrote"].append(str(file))
+            result["metrics"], files = verbs.measure(*verbs.open_images(system, out), "test")
+            result["wrote"] += files
         if evaluate and not as_json:
             terminal.give({"wrote": result["wrote"]})
             report(system, out)
@@ -119,12 +122,17 @@ def estimate_command(system: str) -> Callable[..., None]:
         samples: Annotated[
             int, typer.Option(help="Samples K of the importance-weighted estimate; takes its time.")
         ] = 10,
+        judge: Annotated[
+            Path | None, typer.Option(help="Run of a classifier that reads what is drawn (--labelled networks).")
+        ] = None,
+        judged: Annotated[int, typer.Option(min=1, max=10_000, help="Drawings of each class for it.")] = 100,
         data_dir: DataDir = None,
         split: Split = "test",
         as_json: AsJson = False,
     ) -> None:
-        """Measure the bound on held-out images, nats an image; writes metrics.json into RUN."""
-        report(system, path, data_dir, split, as_json=as_json, model={"importance_samples": samples})
+        """Measure the bound on held-out images, nats an image; writes metrics.json and kl-per-step.png into RUN."""
+        model = {"importance_samples": samples}
+        report(system, path, data_dir, split, as_json=as_json, model=model, judge=judge, judged=judged)
 
     return evaluate
 
@@ -139,21 +147,37 @@ def generate_command(system: str) -> Callable[..., None]:
         out: Annotated[Path | None, typer.Option(help="Sheet of the finished images: a PNG; or RUN/sheet.png.")] = None,
         gif: Annotated[Path | None, typer.Option(help="Film of how they are drawn: .gif, .webp or .png.")] = None,
         strip: StripFile = None,
+        neighbours: Annotated[
+            Path | None, typer.Option(help="Sheet of the images beside their nearest training images: a PNG.")
+        ] = None,
         seconds: StepSeconds = 0.15,
         seed: Seed = 0,
+        data_dir: DataDir = None,
         as_json: AsJson = False,
     ) -> None:
         """Draw new images, from noise alone."""
         from recurrent import studio, terminal, verbs
 
-        network = verbs.open_network(system, path)
+        out = out or path / "sheet.png"
+        network, source = verbs.open_network(system, path), None
+        studio.check(films=[gif], sheets=[out, strip, neighbours])
+        if neighbours:
+            network, source = verbs.open_images(system, path, data_dir)
         labels = [-1] * count if text is None else studio.labels_of(text, network.folder.classes)
         trace = studio.imagine(network, labels, seed)
         columns = None if text is None else len(text)
-        wrote = [studio.sheet(network, trace, out or path / "sheet.png", columns)]
+        found, wrote = {}, []
+        if neighbours and source:
+            from recurrent.neighbours import compare, sheet
+
+            nearest, found["neighbours"] = compare(trace, source)
+            wrote.append(sheet(trace, nearest, neighbours))
+            if not as_json:
+                terminal.show_neighbours(found["neighbours"])
+        wrote.append(studio.sheet(network, trace, out, columns))
         wrote += [studio.film(network, trace, gif, seconds, columns)] if gif else []
         wrote += [studio.strip(network, trace, strip)] if strip else []
-        terminal.give({"wrote": wrote}, as_json=as_json)
+        terminal.give({"wrote": wrote, **found}, as_json=as_json)
 
     return generate
 
@@ -224,6 +248,45 @@ def gif_command(system: str) -> Callable[..., None]:
     return gif
 
 
+def complete_command(system: str) -> Callable[..., None]:
+    """The verb `complete` of a system that draws."""
+
+    def complete(
+        path: RunPath,
+        image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The unfinished picture.", show_default=False)],
+        mask: Annotated[Path | None, typer.Option(help="Picture whose white part says what is given.")] = None,
+        keep: Annotated[
+            Literal["top", "bottom", "left", "right"] | None, typer.Option(help="Or: the half that is given.")
+        ] = None,
+        count: Annotated[int, typer.Option(min=1, max=100, help="How many endings.")] = 6,
+        out: Annotated[Path | None, typer.Option(help="File (.gif, .webp, .png); or RUN/endings.gif.")] = None,
+        strip: StripFile = None,
+        seconds: StepSeconds = 0.15,
+        seed: Seed = 0,
+        as_json: AsJson = False,
+    ) -> None:
+        """Finish an unfinished picture in several ways.
+
+        Without --mask and --keep, what is not transparent is given; in a digit without transparency, all but its
+        blank side. The given pixels are shown as they are, in blue.
+        """
+        from recurrent import studio, terminal, verbs
+
+        network = verbs.open_network(system, path)
+        part = studio.unfinished(network, image, mask, keep)
+        out = out or path / "endings.gif"
+        studio.check(films=[out], sheets=[strip])
+        trace, found = studio.finish(network, part, count, seed)
+        columns = count if count <= ABREAST else None
+        wrote = [studio.film(network, trace, out, seconds, columns)]
+        wrote += [studio.strip(network, trace, strip)] if strip else []
+        if not as_json:
+            terminal.show_endings(found)
+        terminal.give({"wrote": wrote, **found}, as_json=as_json)
+
+    return complete
+
+
 def read_command(system: str) -> Callable[..., None]:
     """The verb `read` of a system."""
 
@@ -261,18 +324,25 @@ def report(
     *,
     as_json: bool = False,
     model: dict[str, Any] | None = None,
+    judge: Path | None = None,
+    judged: int = 0,
 ) -> None:
     """Measure a trained network, under other settings of its `model` if asked, and show what was found."""
     from recurrent import terminal, verbs
 
     network, source = verbs.open_images(system, path, data_dir)
     network = verbs.with_model(network, **(model or {}))
-    metrics, file = verbs.measure(network, source, split)
+    further = None
+    if judge:
+        from recurrent.judge import agreement, open_judge
+
+        further = agreement(network, open_judge(network, judge), source, split, judged)
+    metrics, wrote = verbs.measure(network, source, split, further)
     if as_json:
         terminal.give(metrics, as_json=True)
         return
     terminal.show_metrics(metrics, network.folder.classes, f"{path}: {metrics['examples']:,} {split} images")
-    terminal.give({"wrote": [str(file)], "next": [f"saccade {system} {words.format(path)}" for words in NEXT[system]]})
+    terminal.give({"wrote": wrote, "next": [f"saccade {system} {words.format(path)}" for words in NEXT[system]]})
 
 
 def gradients(
@@ -322,7 +392,8 @@ def _build() -> typer.Typer:
     app = typer.Typer(cls=PlainFailures, help=about, no_args_is_help=True, add_completion=False)
     for name, system in SYSTEMS.items():
         draws = "generate" in system.verbs
-        known = {"generate": generate_command, "gif": film_command if draws else gif_command, "read": read_command}
+        known = {"generate": generate_command, "complete": complete_command, "read": read_command}
+        known |= {"gif": film_command if draws else gif_command}
         verbs = {"train": train_command, "eval": estimate_command if draws else eval_command}
         verbs |= {verb: known[verb] for verb in system.verbs}
         group = typer.Typer(help=system.help, no_args_is_help=True)

@@ -150,6 +150,28 @@ def show_answers(answers: Sequence[Mapping[str, Any]]) -> None:
     Console(highlight=False).print(table)
 
 
+def show_neighbours(found: Mapping[str, Any]) -> None:
+    """How far drawn images are from the nearest training image, and what is usual for images that are no copies."""
+    drawn, usual = found["median_distance"], found["held_out_median_distance"]
+    line = f"median distance to the nearest training image: {drawn:.2f}; of held-out images: {usual:.2f}"
+    Console(highlight=False).print(line)
+
+
+def show_endings(found: Mapping[str, Any]) -> None:
+    """For every ending of an unfinished picture: how well it explains, and keeps, what was given."""
+    table = Table("ending", "class", "bound, nats", "KL, nats", "nats a given pixel", "given pixels kept")
+    for number, ending in enumerate(found["endings"], 1):
+        cells = [f"{ending[key]:.1f}" for key in ("bound_nats", "kl_nats")]
+        cells += [f"{ending['nats_per_given_pixel']:.4f}", f"{ending['agreement_percent']:.1f}%"]
+        table.add_row(str(number), ending["class"] or "", *cells)
+    console = Console(highlight=False)
+    console.print(table)
+    before, after = found["amortised_bound_nats"], found["bound_nats"]
+    console.print(
+        f"{found['given_pixels']} given pixels; refining took the mean bound from {before:.1f} to {after:.1f} nats"
+    )
+
+
 def _text(value: Any) -> str:
     if isinstance(value, list):
         return " ".join(map(_text, value))

@@ -1,7 +1,7 @@
 """What a system's verbs do, for every system alike: learn, measure, look, draw. Here the pipeline's stages meet."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from recurrent import terminal
 from recurrent.config import Run, override
 from recurrent.core import RecurrentCore
 from recurrent.errors import InputError
+from recurrent.files import write_whole
 from recurrent.pipeline import animate, checkpoint, data, evaluate, train
 from recurrent.pipeline.board import Board
 from recurrent.pipeline.framing import read_image
@@ -139,11 +140,18 @@ def with_model(network: Network, **values: Any) -> Network:
     return network._replace(folder=folder._replace(run=run))
 
 
-def measure(network: Network, source: data.Source, split: Any) -> tuple[dict[str, Any], Path]:
-    """The metrics on a held-out split, and the file in the run folder that they were written to."""
-    metrics = evaluate.evaluate(network.folder.run, network.core, source, split)
-    name = "metrics.json" if split == "test" else f"metrics-{split}.json"
-    return metrics, checkpoint.write_json(network.folder.path / name, metrics)
+def measure(
+    network: Network, source: data.Source, split: Any, further: Mapping[str, Any] | None = None
+) -> tuple[dict[str, Any], list[str]]:
+    """The metrics on a held-out split with what else was found, and the files in the run folder that tell them."""
+    run, path = network.folder.run, network.folder.path
+    metrics = evaluate.evaluate(run, network.core, source, split) | dict(further or {})
+    suffix = "" if split == "test" else f"-{split}"
+    wrote = [checkpoint.write_json(path / f"metrics{suffix}.json", metrics)]
+    for name, png in load(run.system).charts(metrics).items():
+        wrote.append(path / f"{name}{suffix}.png")
+        write_whole(wrote[-1], png)
+    return metrics, [str(file) for file in wrote]
 
 
 def held_out(source: data.Source, split: Any, index: int, count: int) -> Batch:

@@ -94,6 +94,16 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return finished(tmp_path_factory, "draw", "train", *TINY, "--labelled")
 
 
+@pytest.fixture(scope="session")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A baseline that reads the embedded digits."""
+    path = tmp_path_factory.mktemp("runs") / "classifier"
+    words = ["--kind", "fc", "--epochs", "8", "--batch-size", "128", "--threads", "1"]
+    answer = saccade("baseline", "train", *words, "--out", path)
+    assert answer.code == 0, answer
+    return path
+
+
 @pytest.fixture
 def digit(tmp_path: Path) -> Path:
     """A picture of a one: a dark stroke on light paper."""

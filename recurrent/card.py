@@ -2,11 +2,13 @@
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import tomli_w
 
-from recurrent.config import TABLES
+from recurrent.config import TABLES, DataConfig
+from recurrent.results import moments
 
 CURVE_ROWS = 8
 """Moments of the training that the card's table shows."""
@@ -38,8 +40,10 @@ def write_card(card: Card) -> str:
 def _summary(card: Card) -> str:
     run, facts = card.run, card.run["facts"]
     shape, train = run["shape"], run["train"]
-    images = f"{shape['width']} x {shape['height']} pixels, {shape['channels']} channel(s), {shape['classes']} classes"
-    data = {key: value for key, value in run["data"].items() if key != "data_dir"}
+    colours = "grey" if shape["channels"] == 1 else f"{shape['channels']} channels"
+    images = f"{shape['width']} x {shape['height']} pixels, {colours}, {shape['classes']} classes"
+    defaults = asdict(DataConfig())
+    data = {key: value for key, value in run["data"].items() if key == "dataset" or value != defaults.get(key)}
     minutes, steps = facts["train_seconds"] / 60, facts["steps"]
     weights = "averaged weights" if train["ema"] else "weights"
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
@@ -78,12 +82,10 @@ def _measured(metrics: Mapping[str, Any]) -> str:
 
 
 def _training(log: list[dict[str, Any]]) -> str:
-    count = min(CURVE_ROWS, len(log))
-    chosen = sorted({round((i + 1) * (len(log) - 1) / count) for i in range(count)})
     terms = list(log[-1]["terms"])
     rows = [
-        (f"{log[i]['epoch']:.1f}", f"{log[i]['loss']:.4g}", *(f"{log[i]['terms'].get(term, 0):.4g}" for term in terms))
-        for i in chosen
+        (f"{event['epoch']:.1f}", f"{event['loss']:.4g}", *(f"{event['terms'].get(term, 0):.4g}" for term in terms))
+        for event in moments(log, CURVE_ROWS)
     ]
     warned = sorted({warning for event in log for warning in event.get("warnings", ())})
     also = "".join(f"\n\nWarned: {warning}." for warning in warned)

@@ -5,12 +5,13 @@ is gone; its learning curve is beside it as text, under `curve`.
 """
 
 import json
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from recurrent.config import CIRCUMSTANCES, TABLES, Run, differences, from_dict
+from recurrent.config import TABLES, Run, differences, from_dict
 from recurrent.errors import InputError
 from recurrent.experiment import Row
 from recurrent.files import read_json
@@ -57,15 +58,15 @@ def row_of(record: Mapping[str, Any], rows: Mapping[str, Row], file: Path, name:
 
 
 def departures(record: Mapping[str, Any], row: Row) -> tuple[str, ...]:
-    """How a run's settings depart from its row's, seed and places aside: ("train.epochs: 60, now 40",).
+    """How a run's settings depart from its row's, seed and places aside: ("train.epochs 40, not 60",).
 
     Raises:
         InputError: another version's run.
     """
     tables = {key: record.get(key) for key in ("system", *TABLES)}
     run: Run[Any] = from_dict(tables, type(row.run.model), "the results")
-    found = (said for said in differences(row.run, run) if not said.startswith(tuple(f"{key}:" for key in OWN)))
-    return tuple(found)
+    parts = [re.fullmatch("(.+?): (.*), now (.*)", said) for said in differences(row.run, run)]
+    return tuple(f"{part[1]} {part[3]}, not {part[2]}" for part in parts if part and part[1] not in OWN)
 
 
 def earlier(path: Path) -> list[Record]:
@@ -83,14 +84,12 @@ def earlier(path: Path) -> list[Record]:
     return data["runs"]
 
 
-def identity(record: Record) -> str:
-    """What makes two records the same run: row, settings and seed; circumstances aside."""
-    tables = {
-        table: {key: value for key, value in record[table].items() if f"{table}.{key}" not in CIRCUMSTANCES}
-        for table in TABLES
-    }
-    tables["train"].pop("start_from", None)
-    return json.dumps([record["row"], record["system"], tables], sort_keys=True)
+def identity(record: Record, rows: Mapping[str, Row]) -> tuple[Any, ...]:
+    """What makes two records the same run: row, seed, and how it departs from the row."""
+    row = rows.get(record["row"])
+    if row is None or row.run.system != record["system"]:  # a row that the file no longer has
+        return record["row"], json.dumps([record[table] for table in TABLES], sort_keys=True)
+    return record["row"], record["train"]["seed"], departures(record, row)
 
 
 def _record(folder: Path) -> dict[str, Any]:

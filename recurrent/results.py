@@ -88,11 +88,19 @@ def command(facts: Mapping[str, Any], *, without: Sequence[str] = ()) -> str:
     return shlex.join(kept)
 
 
+def moments(log: Sequence[Mapping[str, Any]], count: int) -> list[Mapping[str, Any]]:
+    """At most `count` lines of a log, at even parts of the training, the last line among them."""
+    last = log[-1]["step"]
+    found: dict[int, Mapping[str, Any]] = {}
+    for i in range(1, count + 1):
+        event = next(event for event in log if event["step"] >= last * i / count)
+        found.setdefault(event["step"], event)
+    return list(found.values())
+
+
 def curve(log: Sequence[Mapping[str, Any]]) -> str:
-    """The log as JSON lines, thinned evenly to a small text, its last line kept; numbers of five digits."""
-    count = min(len(log), CURVE)
-    chosen = sorted({round(i * (len(log) - 1) / max(1, count - 1)) for i in range(count)} | {len(log) - 1})
-    lines = [{key: _short(log[i][key]) for key in CURVE_KEYS if key in log[i]} for i in chosen]
+    """The log as JSON lines, thinned to a small text; numbers of five digits."""
+    lines = [{key: _short(event[key]) for key in CURVE_KEYS if key in event} for event in moments(log, CURVE)]
     return "".join(json.dumps(line) + "\n" for line in lines)
 
 

@@ -60,8 +60,8 @@ def write_tables(out: Path, results: Path, file: Path, rows: Mapping[str, Row]) 
         InputError: another version's JSON is there; a folder that cannot be written to.
     """
     gathered, odd = gather(out, rows, file)
-    new = {identity(record): {key: value for key, value in record.items() if key != "curve"} for record in gathered}
-    merged = {identity(record): record for record in _kept(results, file)} | new
+    new = [{key: value for key, value in record.items() if key != "curve"} for record in gathered]
+    merged = {identity(record, rows): record for record in [*_kept(results, file), *new]}
     records = sorted(merged.values(), key=lambda record: (record["row"], record["train"]["seed"]))
     lines, name = _lines(rows, records), file.stem
     curves = results / "curves" / name

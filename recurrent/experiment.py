@@ -59,7 +59,7 @@ def choose(rows: Mapping[str, Row], names: Sequence[str] | None, path: Path | st
             do = f"did you mean {near}?" if near else f"name some of {', '.join(rows)}"
             raise InputError(f"rows of {path}", repr(name), do)
     wanted = set(names or rows)
-    for name in list(wanted):
+    for name in [name for name in rows if name in wanted]:
         before, seen = rows[name].after, {name}
         while before is not None:
             if before in seen:

@@ -131,8 +131,9 @@ def _each(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
         return
     left = {task.folder: task for task in tasks}
     try:
-        parallel = joblib.Parallel(n_jobs=jobs, backend="loky", return_as="generator_unordered", batch_size=1)
+        parallel = joblib.Parallel(n_jobs=jobs, backend="loky", return_as="generator_unordered")
         for outcome in parallel(joblib.delayed(work)(task, quiet=True) for task in tasks):
+            assert isinstance(outcome, Outcome)
             del left[outcome.task.folder]
             yield outcome
     except TerminatedWorkerError:

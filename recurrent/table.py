@@ -168,7 +168,7 @@ def _values(line: Line, column: str) -> list[float]:
     for record in line.records:
         value = record["metrics"].get(name)
         if isinstance(value, Mapping):
-            value = value.get(key) if key else next(reversed(value.values()), None)
+            value = value.get(key) if key else next(reversed(list(value.values())), None)
         if isinstance(value, int | float):
             found.append(float(value))
     return found

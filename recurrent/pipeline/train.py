@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from recurrent.config import Run, TrainConfig
-from recurrent.device import allow_fast_fp32, mixed_precision
+from recurrent.device import make_fast, mixed_precision
 from recurrent.errors import InputError
 from recurrent.pipeline.checkpoint import Snapshot, load_into, load_trained, open_run, trained
 from recurrent.pipeline.data import Source
@@ -122,8 +122,7 @@ class Learner:
             cpu=device.type == "cpu",
             kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],  # a control trains no policy
         )
-        if device.type == "cpu":
-            allow_fast_fp32()
+        make_fast(device)
         torch.manual_seed(config.seed)
         self.core = self.system.build(run.model, source.shape).to(device)
         if prime := getattr(self.system, "prime", None):

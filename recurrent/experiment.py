@@ -39,7 +39,7 @@ def read_rows(path: Path | str, configs: Mapping[str, type]) -> dict[str, Row]:
     rows = {}
     for name, said in facts.items():
         system = said.get("system")
-        if system not in configs:
+        if not isinstance(system, str) or system not in configs:
             found = f"{system!r:.40} for row {name} of {path}"
             raise InputError(f"a system: {', '.join(configs)}", found, 'write system = "..." at the top, or in the row')
         paper = {key.removeprefix("paper_"): value for key, value in said.items() if key.startswith("paper_")}

@@ -110,7 +110,7 @@ def _missing(before: str | None, task: Task, out: Path, outcomes: Sequence[Outco
     if before is None:
         return None
     folder = folder_of(out, before, task.run.train.seed)
-    status = next(outcome.status for outcome in outcomes if outcome.task.folder == folder)
+    status: Status = next(outcome.status for outcome in outcomes if outcome.task.folder == folder)
     if status in ("trained", "finished"):
         return None
     return Outcome(task, status, f"it begins with the weights of {before}, which are not there yet")

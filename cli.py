@@ -15,9 +15,10 @@ import draw.config
 import glimpse.config
 from recurrent.config import TABLES, default_run, to_dict
 from recurrent.errors import InputError
+from recurrent.experiment import choose, read_rows, read_seeds
 from recurrent.failures import PlainFailures
 from recurrent.options import apply, with_options
-from recurrent.toml import read_run, write_run
+from recurrent.toml import read_run, row_folder, write_run
 
 
 class System(NamedTuple):
@@ -38,14 +39,20 @@ SYSTEMS = {
 NEXT = {"glimpse": ["gif {} --index 7"], "draw": ["gif {} --count 36"], "baseline": []}
 """What a person may want to do after an evaluation."""
 
-DEMO = Path("runs/demo")
+DEFAULT = {"glimpse": Path("ram-mnist"), "draw": Path("draw-mnist")}
+"""The shipped network that a verb takes where no data are needed and none is named; with --text, DEFAULT_LABELLED."""
+
+DEFAULT_LABELLED = Path("draw-mnist-labelled")
+
 ABREAST = 8
 """Most endings beside one another; more stand in rows."""
 
 CORE_RUNS = Path("runs/cores")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on stdout.")]
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that a training wrote.", show_default=False)]
+RUN_HELP = "The folder that a training wrote, or the name of a shipped network (`saccade models`)."
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help=RUN_HELP, show_default=False)]
+RunOrShipped = Annotated[Path | None, typer.Argument(metavar="[RUN]", help=RUN_HELP, show_default=False)]
 DataDir = Annotated[str | None, typer.Option(help="Folder of the data, if it is not the training's.")]
 Split = Annotated[Literal["test", "validation"], typer.Option(help="Which held-out images.")]
 StripFile = Annotated[Path | None, typer.Option(help="Write a film strip too: this PNG.")]
@@ -84,7 +91,7 @@ def train_command(system: str) -> Callable[..., None]:
         if show_config:
             typer.echo(json.dumps(to_dict(run)) if as_json else write_run(run).strip())
             return
-        out = out or Path("runs", *([config.stem, row or ""] if config else [system]))
+        out = out or (row_folder(config, row or "") if config else Path("runs", system))
         from recurrent import terminal, verbs
 
         result = verbs.learn(run, out, fresh=fresh, tensorboard=tensorboard)
@@ -141,10 +148,15 @@ def generate_command(system: str) -> Callable[..., None]:
     """The verb `generate` of a system that draws."""
 
     def generate(
-        path: RunPath,
+        path: RunOrShipped = None,
         count: Annotated[int, typer.Option(min=1, max=10_000, help="How many images.")] = 64,
         text: Annotated[str | None, typer.Option(help="Write this, a class a character (--labelled networks).")] = None,
-        out: Annotated[Path | None, typer.Option(help="Sheet of the finished images: a PNG; or RUN/sheet.png.")] = None,
+        out: Annotated[
+            Path | None,
+            typer.Option(
+                help="Sheet of the finished images: a PNG; RUN/sheet.png, for a shipped network in runs/models/NAME."
+            ),
+        ] = None,
         gif: Annotated[Path | None, typer.Option(help="Film of how they are drawn: .gif, .webp or .png.")] = None,
         strip: StripFile = None,
         neighbours: Annotated[
@@ -155,11 +167,12 @@ def generate_command(system: str) -> Callable[..., None]:
         data_dir: DataDir = None,
         as_json: AsJson = False,
     ) -> None:
-        """Draw new images, from noise alone."""
+        """Draw new images, from noise alone; without RUN by the shipped network."""
         from recurrent import studio, terminal, verbs
 
-        out = out or path / "sheet.png"
+        path = path or (DEFAULT[system] if text is None else DEFAULT_LABELLED)
         network, source = verbs.open_network(system, path), None
+        out = out or verbs.place(network.folder.path) / "sheet.png"
         studio.check(films=[gif], sheets=[out, strip, neighbours])
         if neighbours:
             network, source = verbs.open_images(system, path, data_dir)
@@ -210,7 +223,7 @@ def film_command(system: str) -> Callable[..., None]:
         else:
             network = verbs.open_network(system, path)
             trace, name = studio.imagine(network, [-1] * count, seed), "writing.gif"
-        wrote = [studio.film(network, trace, out or path / name, seconds)]
+        wrote = [studio.film(network, trace, out or verbs.place(network.folder.path) / name, seconds)]
         wrote += [studio.strip(network, trace, strip)] if strip else []
         terminal.give({"wrote": wrote}, as_json=as_json)
 
@@ -239,7 +252,7 @@ def gif_command(system: str) -> Callable[..., None]:
         batch = verbs.held_out(source, split, index, count)
         name = f"gaze-{index}.gif" if count == 1 else f"gaze-{index}-to-{index + count - 1}.gif"
         trace = verbs.look(network, batch, condition)
-        wrote = verbs.draw(network, trace, out or path / name, strip, seconds)
+        wrote = verbs.draw(network, trace, out or verbs.place(network.folder.path) / name, strip, seconds)
         result = {"wrote": wrote, "split": split, "answers": verbs.answers(trace, range(index, index + count))}
         if not as_json:
             terminal.show_answers(result["answers"])
@@ -274,7 +287,7 @@ def complete_command(system: str) -> Callable[..., None]:
 
         network = verbs.open_network(system, path)
         part = studio.unfinished(network, image, mask, keep)
-        out = out or path / "endings.gif"
+        out = out or verbs.place(network.folder.path) / "endings.gif"
         studio.check(films=[out], sheets=[strip])
         trace, found = studio.finish(network, part, count, seed)
         columns = count if count <= ABREAST else None
@@ -292,7 +305,9 @@ def read_command(system: str) -> Callable[..., None]:
 
     def read(
         files: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files.", show_default=False)],
-        run: Annotated[Path, typer.Option(help="The run folder of a trained network.")] = DEMO,
+        run: Annotated[Path, typer.Option(help="A trained network's run folder, or a shipped one's name.")] = DEFAULT[
+            system
+        ],
         gif: Annotated[Path | None, typer.Option(help="Draw the gaze into this file: .gif, .webp or .png.")] = None,
         strip: StripFile = None,
         condition: Condition = None,
@@ -300,9 +315,6 @@ def read_command(system: str) -> Callable[..., None]:
         as_json: AsJson = False,
     ) -> None:
         """Read your own image files: label, probabilities and gaze."""
-        if run == DEMO and not run.exists():
-            do = f"train one, e.g. `saccade {system} train --out runs/mine`, and name it with --run runs/mine"
-            raise InputError("a trained network", f"no --run, and no {DEMO} (no weights come with Saccade yet)", do)
         from recurrent import terminal, verbs
 
         network = verbs.open_network(system, run)
@@ -343,6 +355,82 @@ def report(
         return
     terminal.show_metrics(metrics, network.folder.classes, f"{path}: {metrics['examples']:,} {split} images")
     terminal.give({"wrote": wrote, "next": [f"saccade {system} {words.format(path)}" for words in NEXT[system]]})
+
+
+def models_app() -> typer.Typer:
+    """The verb `models`: alone it lists the shipped networks; `models add` makes one."""
+    app = typer.Typer(
+        help="List the trained networks that come with Saccade, or make one.", invoke_without_command=True
+    )
+
+    @app.callback()
+    def models(ctx: typer.Context, as_json: AsJson = False) -> None:
+        if ctx.invoked_subcommand is not None:
+            return
+        from recurrent import shipped, terminal
+
+        found = shipped.listing()
+        if as_json:
+            terminal.give({"models": found}, as_json=True)
+        else:
+            terminal.show_models(found)
+
+    @app.command()
+    def add(
+        run: RunPath,
+        name: Annotated[str, typer.Argument(metavar="NAME", help="Its name.", show_default=False)],
+        about: Annotated[str, typer.Option(help="A line that says what it is.", show_default=False)],
+        bad_at: Annotated[list[str] | None, typer.Option(help="What it is bad at; may be given again.")] = None,
+        into: Annotated[
+            Path | None, typer.Option(help="Folder to put it into, instead of the source's models/.")
+        ] = None,
+        replace: Annotated[bool, typer.Option("--replace", help="Put it in the place of one of that name.")] = False,
+        as_json: AsJson = False,
+    ) -> None:
+        """Make a shipped network of a finished, measured run: weights alone, settings, metrics, curve, model card."""
+        from recurrent import publish, terminal
+
+        folder = publish.add(run, name, about, bad_at or (), into, replace=replace)
+        terminal.give({"wrote": [str(file) for file in sorted(folder.iterdir())]}, as_json=as_json)
+
+    return app
+
+
+def reproduce(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A table's TOML file.", show_default=False)],
+    rows: Annotated[str | None, typer.Option(help="Rows of it, by commas; all of them by default.")] = None,
+    seeds: Annotated[str, typer.Option(help="Seeds, by commas.")] = "0,1,2",
+    jobs: Annotated[int, typer.Option(min=1, help="Runs at once, a process each.")] = 1,
+    threads: Annotated[int, typer.Option(min=0, help="Processor threads of a run; 0 shares them out.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run folders; by default runs/FILE.")] = None,
+    results: Annotated[Path | None, typer.Option(help="Folder of the tables; by default the runs'.")] = None,
+    collect: Annotated[bool, typer.Option("--collect", help="Train nothing: only make the tables.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a paper's table: train and measure what is missing, and write it beside the paper's numbers.
+
+    The same command goes on where it stopped; on several machines that share the folder, they share the rows.
+    """
+    known = read_rows(file, {name: system.config for name, system in SYSTEMS.items()})
+    chosen = choose(known, rows.split(",") if rows else None, file)
+    numbers = read_seeds(seeds)
+    out = out or Path("runs", file.stem)
+    from recurrent import table, terminal
+
+    results = results or out
+    table.check(results, file, known)
+    outcomes = []
+    if not collect:
+        from recurrent.reproduce import reproduce as train
+
+        outcomes = train(known, chosen, numbers, out, jobs=jobs, threads=threads, tell=terminal.tell_outcome)
+    wrote, odd = table.write_tables(out, results, file, known)
+    for line in odd:
+        terminal.say(f"saccade: left out: {line}")
+    told = [{"row": o.task.row, "seed": o.task.run.train.seed, "status": o.status, "text": o.text} for o in outcomes]
+    terminal.give({"runs": told, "left_out": odd, "wrote": wrote}, as_json=as_json)
+    if any(outcome.status == "failed" for outcome in outcomes):
+        raise typer.Exit(1)
 
 
 def gradients(
@@ -400,7 +488,8 @@ def _build() -> typer.Typer:
         for verb, command in verbs.items():
             group.command(verb)(command(name))
         app.add_typer(group, name=name)
-    for command in (gradients, cores):
+    app.add_typer(models_app(), name="models")
+    for command in (reproduce, gradients, cores):
         app.command()(command)
     return app
 

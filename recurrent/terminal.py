@@ -57,6 +57,13 @@ def give(result: Mapping[str, Any], *, as_json: bool = False) -> None:
         console.print(f"next: {command}")
 
 
+def tell_outcome(outcome: Any) -> None:
+    """A line about a run of `saccade reproduce`: its row and seed, and what became of it."""
+    task, words = outcome.task, {"finished": "finished already", "elsewhere": "trained elsewhere"}
+    text = f": {outcome.text}" if outcome.text else ""
+    say(f"{task.row}, seed {task.run.train.seed}: {words.get(outcome.status, outcome.status)}{text}")
+
+
 class Meter:
     """Follows training: on a terminal a bar that moves, elsewhere a line every ten seconds; warnings once each."""
 
@@ -125,6 +132,18 @@ def show_metrics(metrics: Mapping[str, Any], classes: Sequence[str], title: str)
         if len(value) == len(classes) <= MOST_CLASSES_SHOWN:
             console.print(f"{words}: a row a true class, a column an answer", markup=False)
             console.print(_matrix(value, classes))
+
+
+def show_models(models: Sequence[Mapping[str, Any]]) -> None:
+    """The shipped networks, one a row, as `recurrent.shipped.listing` gives them."""
+    table = Table("name", "system", "what", "measured", "MB")
+    for model in models:
+        measured = ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in model["headline"].items())
+        table.add_row(model["name"], model["system"], model["what"], measured, f"{model['bytes'] / 1e6:.1f}")
+    console = Console(highlight=False)
+    console.print(table)
+    for model in models:
+        console.print(model["card"], markup=False, soft_wrap=True)
 
 
 def show_table(title: str, rows: Sequence[Mapping[str, str]]) -> None:

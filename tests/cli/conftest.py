@@ -1,6 +1,7 @@
 """The command line as a test sees it: typer's runner, and networks that were trained by it in a second."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -60,6 +61,14 @@ def _refused() -> Callable[..., str]:
 def small() -> list[str]:
     """Options of a network that trains in a second."""
     return SMALL
+
+
+@pytest.fixture(scope="session")
+def measured(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the finished glimpse run, with its metrics; tests that change it copy it."""
+    path = Path(shutil.copytree(trained, tmp_path_factory.mktemp("measured") / "ram"))
+    assert saccade("glimpse", "eval", path).code == 0
+    return path
 
 
 @pytest.fixture(scope="session")

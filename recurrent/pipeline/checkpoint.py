@@ -39,6 +39,9 @@ __all__ = [
 FORMAT = 1
 """The layout of the metadata; raised when an older Saccade could not read it."""
 
+MOST_BYTES = 1 << 32
+"""Of a checkpoint of a network that is not known yet."""
+
 NO_CHECKSUM = "0" * 64
 NAME = re.compile(r"checkpoint-(\d{1,15})\.safetensors")
 
@@ -80,10 +83,11 @@ def save(path: Path | str, snapshot: Snapshot, *, keep: int = 2) -> Path:
     return target
 
 
-def newest(path: Path | str) -> Snapshot | None:
+def newest(path: Path | str, most_bytes: int = MOST_BYTES) -> Snapshot | None:
     """The last whole checkpoint of a run folder, or None where none was written.
 
-    A damaged one is passed over with a warning to the log "saccade", and the one before it is used.
+    A damaged one is passed over with a warning to the log "saccade", and the one before it is used. One larger than
+    `most_bytes` is taken for damaged, unread: see `room_for`.
 
     Raises:
         InputError: there are checkpoints, and none is whole.
@@ -92,9 +96,9 @@ def newest(path: Path | str) -> Snapshot | None:
     damaged: Damaged | None = None
     for step in sorted(steps, reverse=True):
         try:
-            return read(steps[step])
+            return read(steps[step], most_bytes)
         except FileNotFoundError:  # a training that goes on meanwhile has replaced it
-            return newest(path)
+            return newest(path, most_bytes)
         except Damaged as error:
             damaged = error
             log.warning("%s", InputError(error.expected, error.found, "the checkpoint before it is used"))
@@ -103,7 +107,12 @@ def newest(path: Path | str) -> Snapshot | None:
     raise InputError("a whole checkpoint", f"{damaged.found}, and none before it", "begin anew with --fresh")
 
 
-def read(path: Path) -> Snapshot:
+def room_for(core: nn.Module) -> int:
+    """More bytes than a checkpoint of this network has: weights, their average, the optimizer's moments, names."""
+    return 8 * sum(tensor.nbytes for tensor in core.state_dict().values()) + (1 << 20)
+
+
+def read(path: Path, most_bytes: int = MOST_BYTES) -> Snapshot:
     """One checkpoint, checked before a tensor is made of it.
 
     Raises:
@@ -112,7 +121,7 @@ def read(path: Path) -> Snapshot:
     """
     try:
         with open(path, "rb") as file:
-            header = _header(file, path)
+            header = _header(file, path, most_bytes)
             record = _record(header, path)
             _check(file, len(header), record, path)
             file.seek(0)
@@ -137,7 +146,8 @@ def load_into(core: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> No
     """Copy the tensors of a group ("model", "ema") into the core's parameters and buffers: all of them, or none.
 
     Raises:
-        InputError: a name missing or unknown, or another shape or number format (a checkpoint of another network).
+        InputError: a name missing or unknown, another shape or number format (a checkpoint of another network), or a
+            number that is not finite.
     """
     do = "give a checkpoint of this network with these settings"
     prefix = prefix.removesuffix("/") + "/"
@@ -148,6 +158,8 @@ def load_into(core: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> No
         found = f"{prefix + name!r:.80} {_form(given[name])}" if name in given else "no tensor of that name"
         if name not in own or name not in given or _form(own[name]) != _form(given[name]):
             raise InputError(expected, found, do)
+        if not given[name].isfinite().all():
+            raise InputError(f"finite numbers in {prefix}{name}", "NaN or infinity", "give another checkpoint")
     with torch.no_grad():
         for name, tensor in own.items():
             tensor.copy_(given[name])
@@ -175,10 +187,12 @@ def _encode(snapshot: Snapshot) -> tuple[bytes, memoryview]:
     return data[:end].replace(NO_CHECKSUM.encode(), checksum.encode(), 1), memoryview(data)[end:]
 
 
-def _header(file: BinaryIO, path: Path) -> bytes:
+def _header(file: BinaryIO, path: Path, most_bytes: int) -> bytes:
     """The first 8 bytes (the length, little-endian) and the JSON after them, of a length that the file can hold."""
     start = file.read(8)
     size, claimed = path.stat().st_size, int.from_bytes(start, "little")
+    if size > most_bytes:
+        raise _damaged(f"{size:,} bytes in {path}, where this network needs less than {most_bytes:,}")
     if len(start) < 8 or claimed > min(MAX_JSON_BYTES, size - 8):
         raise _damaged(f"{path} of {size:,} bytes, no safetensors file or a part of one")
     return start + file.read(claimed)

@@ -1,5 +1,6 @@
 """A data set from a person's own folder: a sub-folder of pictures for each class."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ def load_folder(path: str) -> tuple[Images, Images, tuple[str, ...]]:
     Raises:
         InputError: fewer than two classes, a class with too few pictures, mixed sizes, a file that is no picture.
     """
-    root = Path(path).expanduser()
+    root = Path(os.path.expanduser(path))
     if not root.is_dir():
         raise InputError(f"a folder at {root}", "a file" if root.exists() else "nothing", "name a folder per class")
     if (root / "train").is_dir() and (root / "test").is_dir():

@@ -13,8 +13,10 @@ from recurrent.errors import InputError
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 """What is opened. Of pillow's others, some start further programs."""
 
-LIMIT = 2**26
-"""Most pixels in a picture: 67 million."""
+LIMIT = 2**25
+"""Most pixels in a picture: 33 million."""
+
+GIVE = f"give one of the formats {', '.join(FORMATS)}"
 
 
 class Images(NamedTuple):
@@ -30,6 +32,8 @@ def open_image(path: Path) -> Image.Image:
     Raises:
         InputError: no such file, no picture of a known format, or one that claims more than `LIMIT` pixels.
     """
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise InputError(f"a picture in {path}", "a folder" if path.is_dir() else "no regular file", GIVE)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -39,8 +43,7 @@ def open_image(path: Path) -> Image.Image:
     except FileNotFoundError:
         raise InputError(f"a picture at {path}", "no such file", "give the path of one") from None
     except Exception as error:  # a decoder that meets nonsense raises whatever it likes
-        found = "a folder" if path.is_dir() else _said(error, path)
-        raise InputError(f"a picture in {path}", found, f"give one of the formats {', '.join(FORMATS)}") from None
+        raise InputError(f"a picture in {path}", _said(error, path), GIVE) from None
     if image.width * image.height > LIMIT:
         image.close()
         found = f"a claim of {image.width}x{image.height}"
@@ -59,8 +62,9 @@ def decode(image: Image.Image, path: Path, mode: str) -> np.ndarray:
         if upright.mode.startswith("I"):  # 16 bits a pixel, which pillow would clip at 255
             upright = Image.fromarray((np.asarray(upright).clip(0, 65535) // 257).astype(np.uint8))
         elif "A" in upright.mode or "transparency" in upright.info:
-            upright = upright.convert("RGBA")
-            upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
+            inked = upright.convert("RGBA")
+            upright = Image.new(mode, inked.size, "white")
+            upright.paste(inked.convert(mode), mask=inked.getchannel("A"))
         return np.asarray(upright.convert(mode))
     except Exception as error:  # as above
         raise InputError(f"a whole picture in {path}", _said(error, path), "save or fetch it again") from None

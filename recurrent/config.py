@@ -101,6 +101,9 @@ class TrainConfig:
     seed: int = Field(default=0, ge=0, le=10**12)
     """Seed of the weights, the order of the images, the validation split and the policy's noise."""
 
+    deterministic: bool = False
+    """Refuse operations whose result may differ from call to call; slower on a GPU, without effect on a CPU."""
+
     threads: int = Field(default=0, ge=0, le=1000)
     """Processor threads; 0 leaves the choice to torch."""
 

@@ -18,21 +18,26 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from recurrent.errors import InputError
+from recurrent.errors import InputError, shown
 from recurrent.files import MAX_JSON_BYTES, lock, parse_json, write_json, write_whole
-from recurrent.run_folder import RunFolder, create, open_run
+from recurrent.run_folder import RunFolder, create, open_log, open_run
 
 __all__ = [
     "RunFolder",
     "Snapshot",
+    "check_fits",
     "create",
     "load_into",
     "load_trained",
     "lock",
     "newest",
+    "on_cpu",
+    "open_log",
     "open_run",
     "read",
+    "room_for",
     "save",
+    "write",
     "write_json",
 ]
 
@@ -74,13 +79,27 @@ def save(path: Path | str, snapshot: Snapshot, *, keep: int = 2) -> Path:
     folder = Path(path)
     for left_by_a_kill in folder.glob(".checkpoint-*.tmp"):
         left_by_a_kill.unlink(missing_ok=True)
-    target = folder / f"checkpoint-{snapshot.step}.safetensors"
-    write_whole(target, *_encode(snapshot))
+    target = write(folder / f"checkpoint-{snapshot.step}.safetensors", snapshot)
     steps = _checkpoints(folder)
     kept = [step for step in sorted(steps) if step <= snapshot.step][-keep:]
     for step in steps.keys() - set(kept):
         steps[step].unlink(missing_ok=True)
     return target
+
+
+def write(file: Path, snapshot: Snapshot) -> Path:
+    """Write a snapshot as one file that `read` reads; whole or not at all.
+
+    Raises:
+        InputError: the disk is full or not writable.
+    """
+    write_whole(file, *_encode(snapshot))
+    return file
+
+
+def on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copies in main memory, for a snapshot."""
+    return {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
 
 
 def newest(path: Path | str, most_bytes: int = MOST_BYTES) -> Snapshot | None:
@@ -123,6 +142,7 @@ def read(path: Path, most_bytes: int = MOST_BYTES) -> Snapshot:
         with open(path, "rb") as file:
             header = _header(file, path, most_bytes)
             record = _record(header, path)
+            _check_extent(header, path)
             _check(file, len(header), record, path)
             file.seek(0)
             tensors = safetensors.torch.load(file.read())
@@ -139,7 +159,16 @@ def read(path: Path, most_bytes: int = MOST_BYTES) -> Snapshot:
 
 def load_trained(core: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Load a snapshot's weights into `core` for use: the averaged ones, where an average was kept."""
-    load_into(core, tensors, "ema" if any(name.startswith("ema/") for name in tensors) else "model")
+    load_into(core, tensors, _trained(tensors))
+
+
+def check_fits(core: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Whether `load_trained` can load them; the core may be on the device "meta", without memory.
+
+    Raises:
+        InputError: as `load_into`.
+    """
+    _group(core, tensors, _trained(tensors))
 
 
 def load_into(core: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> None:
@@ -149,6 +178,18 @@ def load_into(core: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> No
         InputError: a name missing or unknown, another shape or number format (a checkpoint of another network), or a
             number that is not finite.
     """
+    given = _group(core, tensors, prefix)
+    with torch.no_grad():
+        for name, tensor in core.state_dict().items():
+            tensor.copy_(given[name])
+
+
+def _trained(tensors: Mapping[str, Tensor]) -> str:
+    return "ema" if any(name.startswith("ema/") for name in tensors) else "model"
+
+
+def _group(core: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors of a group by the core's names, which they must fit."""
     do = "give a checkpoint of this network with these settings"
     prefix = prefix.removesuffix("/") + "/"
     given = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
@@ -160,9 +201,7 @@ def load_into(core: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> No
             raise InputError(expected, found, do)
         if not given[name].isfinite().all():
             raise InputError(f"finite numbers in {prefix}{name}", "NaN or infinity", "give another checkpoint")
-    with torch.no_grad():
-        for name, tensor in own.items():
-            tensor.copy_(given[name])
+    return given
 
 
 def _form(tensor: Tensor) -> str:
@@ -206,12 +245,24 @@ def _record(header: bytes, path: Path) -> dict[str, Any]:
     if not isinstance(record.get("sha256"), str) or not re.fullmatch("[0-9a-f]{64}", record["sha256"]):
         raise _damaged(f"{path}, a file without Saccade's record and checksum")
     if record.get("format") != FORMAT:
-        found = f"format {record.get('format')!r:.40} in {path}"
+        found = f"format {shown(record.get('format'), 40)} in {path}"
         raise InputError(f"a checkpoint of format {FORMAT}", found, "use the Saccade that wrote it")
     step, facts = record.get("step"), record.get("facts")
     if type(step) is not int or step < 0 or not isinstance(facts, dict):
         raise _damaged(f"{path}, whose record has no step or facts")
     return record
+
+
+def _check_extent(header: bytes, path: Path) -> None:
+    """Compare the size that the header claims for all tensors with the file's, before a byte of them is read."""
+    end = 0
+    for name, claim in parse_json(header[8:]).items():
+        offsets = claim.get("data_offsets") if isinstance(claim, dict) and name != "__metadata__" else [0, 0]
+        if not isinstance(offsets, list) or not all(type(offset) is int for offset in offsets):
+            raise _damaged(f"{path}, whose header makes no sense")
+        end = max(end, *offsets, 0)
+    if len(header) + end != path.stat().st_size:
+        raise _damaged(f"{path}, whose size is not what its header claims")
 
 
 def _check(file: BinaryIO, start: int, record: dict[str, Any], path: Path) -> None:

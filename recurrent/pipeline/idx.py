@@ -30,8 +30,9 @@ def read_idx(path: Path, axes: int) -> np.ndarray:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             sizes, header = _header(path, file.read(4 + 4 * axes), axes), 4 + 4 * axes
             total = math.prod(sizes)
-            if total > LIMIT:
-                raise _bad(path, f"at most {LIMIT} bytes of data", f"a header that claims {total}")
+            claimed = math.prod(max(size, 1) for size in sizes)  # an axis of 0 must not hide what the others claim
+            if claimed > LIMIT:
+                raise _bad(path, f"at most {LIMIT} bytes of data", f"a header that claims {claimed}")
             if path.suffix != ".gz" and path.stat().st_size != header + total:
                 raise _bad(path, f"{header + total} bytes", f"{path.stat().st_size}")
             values = np.empty(total, np.uint8)

@@ -36,6 +36,7 @@ def open_image(path: Path) -> Image.Image:
         raise InputError(f"a picture in {path}", "a folder" if path.is_dir() else "no regular file", GIVE)
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a decoder's musings; what matters is raised
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(path, formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -58,16 +59,22 @@ def decode(image: Image.Image, path: Path, mode: str) -> np.ndarray:
         InputError: the file breaks off or makes no sense.
     """
     try:
-        upright = ImageOps.exif_transpose(image)
-        if upright.mode.startswith("I"):  # 16 bits a pixel, which pillow would clip at 255
-            upright = Image.fromarray((np.asarray(upright).clip(0, 65535) // 257).astype(np.uint8))
-        elif "A" in upright.mode or "transparency" in upright.info:
-            inked = upright.convert("RGBA")
-            upright = Image.new(mode, inked.size, "white")
-            upright.paste(inked.convert(mode), mask=inked.getchannel("A"))
-        return np.asarray(upright.convert(mode))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _pixels(image, mode)
     except Exception as error:  # as above
         raise InputError(f"a whole picture in {path}", _said(error, path), "save or fetch it again") from None
+
+
+def _pixels(image: Image.Image, mode: str) -> np.ndarray:
+    upright = ImageOps.exif_transpose(image)
+    if upright.mode.startswith("I"):  # 16 bits a pixel, which pillow would clip at 255
+        upright = Image.fromarray((np.asarray(upright).clip(0, 65535) // 257).astype(np.uint8))
+    elif "A" in upright.mode or "transparency" in upright.info:
+        inked = upright.convert("RGBA")
+        upright = Image.new(mode, inked.size, "white")
+        upright.paste(inked.convert(mode), mask=inked.getchannel("A"))
+    return np.asarray(upright.convert(mode))
 
 
 def is_grey(image: Image.Image) -> bool:

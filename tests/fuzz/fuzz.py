@@ -12,7 +12,9 @@ from pathlib import Path
 import atheris
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-with atheris.instrument_imports(include=["recurrent", "glimpse", "tomllib", "json", "PIL"]):
+with atheris.instrument_imports(  # pyright: ignore[reportAttributeAccessIssue]
+    include=["recurrent", "glimpse", "tomllib", "json", "PIL"]
+):
     from tests.fuzz import readers
 
 SECONDS_AN_INPUT = 60  # a hang, even on a machine with much else to do

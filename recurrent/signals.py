@@ -31,7 +31,8 @@ class Stop:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._heard) for number in ASKING}
+            heeded = [number for number in ASKING if signal.getsignal(number) is not signal.SIG_IGN]  # nohup's wish
+            self._before = {number: signal.signal(number, self._heard) for number in heeded}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

@@ -25,7 +25,7 @@ def words(system: str, out: Path, *more: str) -> list[str]:
     return [*(RAM if system == "glimpse" else DRAW), *LEARNING, *more, "--out", str(out)]
 
 
-def forks(*arguments: str | Path, timeout: float = 280) -> dict[str, Any]:
+def forks(*arguments: str | Path, timeout: float = 900) -> dict[str, Any]:
     """What forks.py says became of its processes."""
     command = [sys.executable, str(FORKS), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-import torch  # noqa: F401  (what takes long to import)
+import torch
 import torch._dynamo  # noqa: F401
 from accelerate import Accelerator  # noqa: F401
 from sklearn.datasets import load_digits  # noqa: F401
@@ -24,6 +24,7 @@ import cli
 import draw.system  # noqa: F401
 import glimpse.system  # noqa: F401
 from recurrent import verbs  # noqa: F401
+from recurrent.pipeline import train
 
 PATIENCE_SECONDS = 240.0
 
@@ -65,29 +66,25 @@ def ended(process: int, until: float) -> int | None:
 def killed(kills: int, seed: int, log: Path, words: list[str]) -> dict[str, object]:
     """Start the command again and again, killing it at random moments; at last let it come to its end.
 
-    A kill comes up to 0.3 s after a new checkpoint was seen, or, one time in four, up to 0.3 s after the start.
+    One kill in five comes before there is a new checkpoint; the others up to 30 ms after one to four new ones.
     """
-    chance, done, lives, finished = random.Random(seed), 0, 0, 0
-    while True:
-        before, process, code = checkpoints(words), start(words, log), None
-        lives += 1
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        early = chance.random() < 0.25
-        while done < kills and code is None and not early and checkpoints(words) == before:
+    chance = random.Random(seed)
+    for _ in range(kills):
+        process, deadline = start(words, log), time.monotonic() + PATIENCE_SECONDS
+        seen, new, code = checkpoints(words), 0, None
+        wanted = chance.choice(range(5))
+        while new < wanted and code is None:
             assert time.monotonic() < deadline, "no new checkpoint"
             code = ended(process, 0)
-        if code is None:
-            code = ended(process, deadline if done >= kills else time.monotonic() + chance.uniform(0, 0.3))
-        if code is None:
-            os.kill(process, signal.SIGKILL)
-            os.waitpid(process, 0)
-            assert done < kills, "hangs"
-            done += 1
-            continue
-        assert code == 0, f"exit code {code}, see {log}"
-        finished += 1
-        if done >= kills:
-            return {"kills": done, "lives": lives, "finished": finished}
+            new, seen = new + (checkpoints(words) != seen), checkpoints(words)
+            time.sleep(0.0005)
+        code = code if code is not None else ended(process, time.monotonic() + chance.uniform(0, 0.03 if wanted else 1))
+        assert code is None, f"exit code {code} before all kills were done; see {log}"
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+    code = ended(start(words, log), time.monotonic() + 4 * PATIENCE_SECONDS)
+    assert code == 0, f"exit code {code}; see {log}"
+    return {"kills": kills}
 
 
 def together(processes: int, log: Path, words: list[str], *, kill: bool) -> dict[str, object]:
@@ -97,6 +94,7 @@ def together(processes: int, log: Path, words: list[str], *, kill: bool) -> dict
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = str(free.getsockname()[1])
+    train.LOG_EVERY_SECONDS = 0.0  # a line for every step
     shared = {"MASTER_ADDR": "localhost", "MASTER_PORT": port, "WORLD_SIZE": str(processes)}
     ranks = [start(words, log, RANK=str(i), LOCAL_RANK=str(i), **shared) for i in range(processes)]
     deadline = time.monotonic() + PATIENCE_SECONDS

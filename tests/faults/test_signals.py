@@ -1,19 +1,29 @@
 """Ctrl-C and SIGTERM: the step is finished and saved, the way on is said, and the exit code tells which it was."""
 
+import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from recurrent.pipeline import checkpoint
+from recurrent.pipeline import checkpoint, train
 from recurrent.signals import Stop
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _control_c_is_heard() -> Iterator[None]:
+    """Whatever started the tests may have had SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize(("system", "number", "code"), [("glimpse", signal.SIGINT, 130), ("draw", signal.SIGTERM, 143)])
@@ -22,7 +32,12 @@ def test_a_signal_ends_the_step_saves_and_says_how_to_go_on(
 ) -> None:
     command = words(system, tmp_path / "stopped", "--epochs", "2000", "--save-every-seconds", "1000")
     with subprocess.Popen(
-        [sys.executable, "cli.py", *command], cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "cli.py", *command],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as child:
         log = tmp_path / "stopped" / "log.jsonl"
         while not (log.exists() and log.stat().st_size):
@@ -30,7 +45,7 @@ def test_a_signal_ends_the_step_saves_and_says_how_to_go_on(
             time.sleep(0.05)
         assert not list((tmp_path / "stopped").glob("checkpoint-*"))
         child.send_signal(number)
-        out, err = child.communicate(timeout=60)
+        out, err = child.communicate(timeout=300)
     assert (child.returncode, out) == (code, "")
     snapshot = checkpoint.newest(tmp_path / "stopped")
     assert snapshot is not None and snapshot.step > 0
@@ -40,10 +55,6 @@ def test_a_signal_ends_the_step_saves_and_says_how_to_go_on(
 
 
 def test_a_stop_at_any_step_resumes_to_the_same_bits(words: Any, run: Any, last: Any, tmp_path: Path) -> None:
-    import os
-
-    from recurrent.pipeline import train
-
     settings = ["--epochs", "3", "--save-every-seconds", "1000"]
     assert run(*words("glimpse", tmp_path / "unbroken", *settings))[0] == 0
     command, advance = words("glimpse", tmp_path / "stopped", *settings), train.Learner.advance
@@ -71,3 +82,10 @@ def test_a_second_signal_is_not_waited_with() -> None:
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_what_is_ignored_stays_ignored() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with Stop() as stop:
+        signal.raise_signal(signal.SIGINT)
+        assert not stop()

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from recurrent.errors import InputError
+from recurrent.errors import InputError, shown
 from recurrent.pipeline.draws import permutation
 from recurrent.pipeline.images import Images, decode, is_grey, open_image
 
@@ -51,6 +51,8 @@ def _classes(root: Path) -> dict[str, list[Path]]:
         raise InputError(f"at least two folders of pictures, one per class, in {root}", found, "add a folder per class")
     classes = {}
     for folder in folders:
+        if not folder.name.isprintable():
+            raise InputError(f"printable names of the folders in {root}", shown(folder.name), "rename it")
         classes[folder.name] = [file for file in sorted(folder.iterdir()) if not file.name.startswith(".")]
         if not classes[folder.name]:
             raise InputError(f"pictures in {folder}", "an empty folder", "add some or delete the folder")

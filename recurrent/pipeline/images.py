@@ -16,6 +16,9 @@ FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 LIMIT = 2**25
 """Most pixels in a picture: 33 million."""
 
+DENSEST = 10_000
+"""Most pixels a byte of a large picture's file: deflate holds 8,256 of one bit, so that more is a lie or a bomb."""
+
 GIVE = f"give one of the formats {', '.join(FORMATS)}"
 
 
@@ -45,10 +48,12 @@ def open_image(path: Path) -> Image.Image:
         raise InputError(f"a picture at {path}", "no such file", "give the path of one") from None
     except Exception as error:  # a decoder that meets nonsense raises whatever it likes
         raise InputError(f"a picture in {path}", _said(error, path), GIVE) from None
-    if image.width * image.height > LIMIT:
+    pixels, size = image.width * image.height, path.stat().st_size
+    if pixels > LIMIT or (pixels > 1 << 20 and pixels > DENSEST * size):
         image.close()
-        found = f"a claim of {image.width}x{image.height}"
-        raise InputError(f"at most {LIMIT} pixels in {path}", found, "give a smaller one")
+        found = f"a claim of {image.width}x{image.height} in {size:,} bytes"
+        expected = f"at most {LIMIT} pixels in {path}, and at most {DENSEST} a byte"
+        raise InputError(expected, found, "give a smaller one")
     return image
 
 
@@ -67,7 +72,9 @@ def decode(image: Image.Image, path: Path, mode: str) -> np.ndarray:
 
 
 def _pixels(image: Image.Image, mode: str) -> np.ndarray:
-    upright = ImageOps.exif_transpose(image)
+    image.load()
+    ImageOps.exif_transpose(image, in_place=True)
+    upright = image
     if upright.mode.startswith("I"):  # 16 bits a pixel, which pillow would clip at 255
         upright = Image.fromarray((np.asarray(upright).clip(0, 65535) // 257).astype(np.uint8))
     elif "A" in upright.mode or "transparency" in upright.info:

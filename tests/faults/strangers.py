@@ -33,7 +33,7 @@ from recurrent.system import Shape
 from recurrent.toml import read_run
 
 Case = tuple[str, Callable[[], Any]]
-BILLION = 10**9
+SEEDS = Path(__file__).parents[1] / "fuzz" / "seeds" / "image"
 
 
 def sparse(path: Path, data: bytes, size: int) -> Path:
@@ -182,6 +182,7 @@ def pictures() -> Iterator[Case]:
         "a PNG with a colour profile of 300 MB": sign + header(5, 5) + chunk(b"iCCP", b"a\0\0" + told) + body + end,
         "a PNG of 10^7 pixels in 60 bytes": sign + header(3200, 3200) + chunk(b"IDAT", zlib.compress(bytes(9))) + end,
         "a GIF of 65535 x 65535": b"GIF89a" + wide + bytes(3) + b",\0\0\0\0" + wide + b"\0\x02\0;",
+        "a GIF of 8204 x 3072 in 78 bytes": (SEEDS / "large-gif-of-78-bytes").read_bytes()[1:],
         "a PPM of 10^9 pixels": b"P5 31623 31623 255\n",
         "a BMP of 10^9 pixels": b"BM" + struct.pack("<4I", 54, 0, 54, 40) + tall + b"\1\0\x18\0" + bytes(24),
         "a pickle named .png": pickle.dumps(Evil()),

@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from glimpse.config import Config
+from recurrent import terminal
 from recurrent.errors import InputError
 from recurrent.files import lock
 from recurrent.pipeline.checkpoint import open_log
+from recurrent.pipeline.folder import load_folder
 from recurrent.toml import read_run
 
 SECONDS, MB = 1.0, 200.0
@@ -64,9 +68,30 @@ def test_a_log_goes_on_after_the_resumed_step(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["..", "../x", "/x", "a/b", ".hidden", "", "a\nb", "x" * 101])
 def test_a_rows_name_cannot_be_a_path(tmp_path: Path, name: str) -> None:
-    from glimpse.config import Config
-
     path = tmp_path / "table.toml"
     path.write_text(f"[rows.{json.dumps(name)}.model]\nglimpses = 3\n")
     with pytest.raises(InputError, match="a plain name for every row"):
         read_run(path, "glimpse", Config, name)
+
+
+def test_names_that_are_markup_are_shown_as_they_are(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    classes = ["[/x]", "[bold]"]
+    terminal.show_metrics({"confusion": [[3, 0], [1, 2]], "dataset": "folder:[/y]"}, classes, "[/z]: 6 images")
+    answer = {"image": "[/i].png", "label": "[/x]", "truth": None, "probabilities": {"[/x]": 0.9, "[bold]": 0.1}}
+    terminal.show_answers([answer | {"gaze": [[0.0, 0.0]]}])
+    out = capsys.readouterr().out
+    for name in (*classes, "[/z]", "[/y]", "[/i].png"):
+        assert name in out
+
+
+def test_a_folder_whose_name_commands_the_terminal_is_no_class(tmp_path: Path) -> None:
+    for name in ("a", "b\x1b[2J"):
+        (tmp_path / name).mkdir()
+        for index in range(3):
+            Image.new("L", (8, 8), index).save(tmp_path / name / f"{index}.png")
+    with pytest.raises(InputError, match="printable names") as caught:
+        load_folder(str(tmp_path))
+    assert str(caught.value).isprintable()

@@ -39,6 +39,7 @@ NEXT = {"glimpse": ["gif {} --index 7"], "draw": ["gif {} --count 36"], "baselin
 """What a person may want to do after an evaluation."""
 
 DEMO = Path("runs/demo")
+CORE_RUNS = Path("runs/cores")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on stdout.")]
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="The folder that a training wrote.", show_default=False)]
@@ -49,6 +50,8 @@ Condition = Annotated[str | None, typer.Option(help="Whose gaze, e.g. random; th
 Seconds = Annotated[float, typer.Option(min=0.02, max=10, help="Seconds a glimpse is shown.")]
 StepSeconds = Annotated[float, typer.Option("--seconds", min=0.02, max=10, help="Seconds a step is shown.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the latents.")]
+FigureFile = Annotated[Path, typer.Option(help="Draw the figure into this PNG.")]
+CoreRuns = Annotated[Path, typer.Option(help="Folder of the run folders that `saccade cores` trains.")]
 
 
 def train_command(system: str) -> Callable[..., None]:
@@ -272,6 +275,47 @@ def report(
     terminal.give({"wrote": [str(file)], "next": [f"saccade {system} {words.format(path)}" for words in NEXT[system]]})
 
 
+def gradients(
+    steps: Annotated[int, typer.Option(min=2, max=1000, help="Numbers in the adding problem's sequences.")] = 100,
+    updates: Annotated[int, typer.Option(min=0, max=100_000, help="Of the short training on it.")] = 800,
+    out: FigureFile = Path("gradients.png"),
+    runs: CoreRuns = CORE_RUNS,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the weights and the sequences.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Show vanishing gradients: |dL/dh_t| by distance from the loss, for each core, by depth and truncation.
+
+    On the adding problem before and after a short training, and in RAM and DRAW (trained ones where `saccade cores`
+    left them).
+    """
+    from cores import figures, flow, flow_figure
+    from recurrent import terminal
+
+    figures.check(out)
+    found = flow.measure(steps, updates, runs, terminal.say, seed)
+    wrote = [str(figures.save(flow_figure.draw(found), out))]
+    terminal.give({**found, "wrote": wrote} if as_json else {"wrote": wrote}, as_json=as_json)
+
+
+def cores(
+    out: FigureFile = Path("cores.png"),
+    runs: CoreRuns = CORE_RUNS,
+    epochs: Annotated[int | None, typer.Option(min=1, help="For every network; by default RAM 100, DRAW 40.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, max=20, help="Trainings of each, with the seeds 0, 1, ...")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Compare vanilla RNN, LSTM and GRU in RAM and in DRAW: quality, time a step, parameters; resumes."""
+    from cores import compare, compare_figure, figures
+    from recurrent import terminal
+
+    figures.check(out)
+    rows = compare.measure(runs, terminal.say, epochs=epochs, seeds=seeds)
+    wrote = [str(figures.save(compare_figure.draw(rows), out))]
+    if not as_json:
+        terminal.show_table("Which core? Less is better; CPU ms: of a training step", compare.table(rows))
+    terminal.give({"cores": rows, "wrote": wrote} if as_json else {"wrote": wrote}, as_json=as_json)
+
+
 def _build() -> typer.Typer:
     """The app: a sub-app for every system."""
     about = "Recurrent networks that look and draw. Begin with `saccade glimpse train`; --help works after every word."
@@ -285,6 +329,8 @@ def _build() -> typer.Typer:
         for verb, command in verbs.items():
             group.command(verb)(command(name))
         app.add_typer(group, name=name)
+    for command in (gradients, cores):
+        app.command()(command)
     return app
 
 

@@ -128,6 +128,16 @@ def show_metrics(metrics: Mapping[str, Any], classes: Sequence[str], title: str)
             console.print(_matrix(value, classes))
 
 
+def show_table(title: str, rows: Sequence[Mapping[str, str]]) -> None:
+    """Rows of equal columns on stdout, the first column to the left and numbers to the right."""
+    table = Table(title=title, title_justify="left")
+    for place, name in enumerate(rows[0]):
+        table.add_column(name, justify="left" if place == 0 else "right")
+    for row in rows:
+        table.add_row(*row.values())
+    Console(highlight=False).print(table)
+
+
 def show_answers(answers: Sequence[Mapping[str, Any]]) -> None:
     """For every image that was read: the label, the truth where it is known, probabilities, where the gaze went."""
     gaze_shown = len(answers) <= MOST_GAZES_SHOWN

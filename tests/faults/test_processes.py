@@ -20,6 +20,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return {name: tensor for name, tensor in snapshot.tensors.items() if name.startswith("model/")}
 
 
+@pytest.mark.timeout(1000)
 @pytest.mark.parametrize("system", ["glimpse", "draw"])
 def test_two_processes_learn_as_one(
     system: str, words: Any, forks: Any, run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -37,6 +38,7 @@ def test_two_processes_learn_as_one(
         torch.testing.assert_close(tensor, expected[name], rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.timeout(1000)
 @pytest.mark.parametrize("system", ["glimpse", "draw"])
 def test_one_process_killed_ends_all_and_the_run_resumes(
     system: str, words: Any, forks: Any, run: Any, tmp_path: Path

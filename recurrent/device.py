@@ -1,9 +1,8 @@
 """Where and in which number format the products run, and how the processor's memory is kept."""
 
 import ctypes
-import platform
-
 import os
+import platform
 
 import torch
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("recurrent", "glimpse", "draw", "baseline")
+PACKAGES = sorted(path.parent.name for path in ROOT.glob("*/py.typed"))
 
 
 def done(words: Sequence[str | Path], place: Path, **environment: str) -> str:

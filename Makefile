@@ -4,7 +4,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --constraint con
 DEMO := runs/demo
 DRAWING := runs/demo-draw
 
-.PHONY: demo test slow bench clean
+.PHONY: demo test slow bench fuzz soak audit clean
 
 # Train the Recurrent Attention Model on the embedded digits, measure it, and draw its gaze; then a small DRAW that is
 # told which digit to write.
@@ -43,6 +43,24 @@ slow: .venv/installed-test
 # Tests that measure time; they want a quiet machine.
 bench: .venv/installed-test
 	$(BIN)/pytest -m bench -s
+
+# Search each reader of strangers' files for inputs that break it; `make fuzz FUZZ_SECONDS=60` for a short one.
+FUZZ_SECONDS ?= 3600
+fuzz: .venv/installed-test
+	$(PIP) --editable ".[fuzz]"
+	for reader in idx config run_json checkpoint image; do \
+		$(BIN)/python tests/fuzz/fuzz.py $$reader $(FUZZ_SECONDS) || exit 1; \
+	done
+
+# An hour of training of each system, its memory sampled.
+soak: .venv/installed-test
+	SACCADE_SOAK_MINUTES=60 $(BIN)/pytest -s -m slow tests/faults/test_soak.py
+
+# Known faults of all that is installed, asked of PyPI's advisory service; one that cannot be asked about fails too.
+audit: .venv/installed-test
+	$(PIP) --editable ".[audit]"
+	$(BIN)/python -m pip freeze --exclude-editable > .venv/frozen.txt
+	$(BIN)/pip-audit --strict --requirement .venv/frozen.txt --disable-pip --no-deps
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -14,5 +14,5 @@ class Config:
 
     kind: Literal["fc", "conv", "modern"] = "modern"
     """The paper's fc (two hidden layers) or conv (a convolution, a hidden layer), or modern, a small residual CNN."""
-    hidden: int = Field(default=256, ge=1)
+    hidden: int = Field(default=256, ge=1, le=16384)
     """Units of each hidden fully connected layer of fc and conv; the paper's are 64 and 256."""

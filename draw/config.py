@@ -24,31 +24,31 @@ class Config:
         beta2=0.99,
     )
 
-    steps: int = Field(default=10, ge=1)
+    steps: int = Field(default=10, ge=1, le=1000)
     """Number of steps T in which an image is written; the weights do not depend on it."""
-    first_steps: int = Field(default=10, ge=1)
+    first_steps: int = Field(default=10, ge=1, le=1000)
     """Steps at the start of training, from which they grow to T: a model of 64 learns nothing if it begins with 64."""
     grow_until: float = Field(default=0.5, ge=0, le=1)
     """Part of the training in which the number of steps grows, geometrically; 0 trains at T from the start."""
     attention: bool = True
     """Read and write through windows of Gaussian filters, or the whole image at every step."""
-    read: int = Field(default=2, ge=1)
+    read: int = Field(default=2, ge=1, le=1000)
     """Filters along each side of the window that is read."""
-    write: int = Field(default=5, ge=1)
+    write: int = Field(default=5, ge=1, le=1000)
     """Filters along each side of the window that is written."""
-    hidden: int = Field(default=256, ge=1)
+    hidden: int = Field(default=256, ge=1, le=16384)
     """Units of the encoder and of the decoder."""
-    latent: int = Field(default=100, ge=1)
+    latent: int = Field(default=100, ge=1, le=16384)
     """Latent variables z of a step."""
     core: Literal["rnn", "lstm", "gru"] = "lstm"
     """The recurrent core of encoder and decoder; the paper's is an LSTM."""
-    layers: int = Field(default=1, ge=1)
+    layers: int = Field(default=1, ge=1, le=16)
     """Recurrent layers of encoder and decoder, each with its own weights."""
     labelled: bool = False
     """Give the class to encoder and decoder, so that a class can be asked for."""
     likelihood: Literal["bernoulli", "logistic"] = "bernoulli"
     """Of a pixel given the canvas: Bernoulli for black and white, a discretised logistic for grey and colour."""
-    samples: int = Field(default=1, ge=1)
+    samples: int = Field(default=1, ge=1, le=1000)
     """Samples z an image in a training step, whose bounds are averaged."""
-    importance_samples: int = Field(default=10, ge=1)
+    importance_samples: int = Field(default=10, ge=1, le=100_000)
     """Samples K an image of the importance-weighted estimate (evaluation)."""

@@ -12,19 +12,19 @@ from recurrent.config import STRICT
 class Config:
     """The model, its policy and its loss. The defaults are the best recipe for 28 x 28 digits that we know."""
 
-    glimpses: int = Field(default=6, ge=1)
+    glimpses: int = Field(default=6, ge=1, le=1000)
     """Number of glimpses T before the answer."""
-    patch: int = Field(default=8, ge=1)
+    patch: int = Field(default=8, ge=1, le=1000)
     """Side of a glimpse's patches, pixels; the finest one covers as many pixels of the image."""
     scales: int = Field(default=1, ge=1, le=6)
     """Patches a glimpse, each covering twice the side of the one before, all brought to the same size."""
-    hidden: int = Field(default=256, ge=1)
+    hidden: int = Field(default=256, ge=1, le=16384)
     """Units of the recurrent core, and of the glimpse's code g_t."""
-    features: int = Field(default=128, ge=1)
+    features: int = Field(default=128, ge=1, le=16384)
     """Units of each of the glimpse network's two first layers: what was seen, and where."""
     core: Literal["rnn", "lstm", "gru"] = "rnn"
     """The recurrent core; the paper's classifier has a rectified vanilla RNN."""
-    layers: int = Field(default=1, ge=1)
+    layers: int = Field(default=1, ge=1, le=16)
     """Recurrent layers, each with its own weights."""
     policy: Literal["learned", "random", "centre", "fixed-scan"] = "learned"
     """Who chooses where to look: the network, or a control."""
@@ -44,7 +44,7 @@ class Config:
     """The same at the end of training; in between it falls geometrically."""
     gaze: Literal["sampled", "mean"] = "sampled"
     """Look where the policy samples, or at its mean (evaluation; never for training)."""
-    rollouts: int = Field(default=1, ge=1)
+    rollouts: int = Field(default=1, ge=1, le=1000)
     """Rollouts M an image; with 2 or more, the others' mean reward is the baseline (leave one out)."""
     reward: Literal["correct", "log-probability"] = "log-probability"
     """1 for a right answer (the paper's), or the true class's log-probability."""

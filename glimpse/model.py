@@ -83,7 +83,8 @@ class GlimpseNetwork(nn.Module):
 def fixed_scan(glimpses: int, radius: float) -> Tensor:
     """Where the fixed scan looks, and the location prior begins: the centre, four corners, four edges, again [T, 2]."""
     stations = [(0, 0), (-1, -1), (1, 1), (1, -1), (-1, 1), (0, -1), (0, 1), (-1, 0), (1, 0)]
-    return radius * torch.tensor([stations[t % len(stations)] for t in range(glimpses)], dtype=torch.float32)
+    places = [[radius * x, radius * y] for x, y in (stations[t % len(stations)] for t in range(glimpses))]
+    return torch.tensor(places, dtype=torch.float32)
 
 
 class RAM(RecurrentCore[Looking, Any, Any, Act]):

@@ -11,7 +11,7 @@ from typing import Any, Generic, Literal, TypeVar, cast
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 from pydantic.dataclasses import dataclass
 
-from recurrent.errors import InputError, closest
+from recurrent.errors import InputError, closest, shown
 
 STRICT = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True, allow_inf_nan=False)
 """How every config dataclass is checked: `@dataclass(frozen=True, config=STRICT)`."""
@@ -39,10 +39,10 @@ class DataConfig:
     validation: int = Field(default=0, ge=0)
     """Training images held back for choosing settings, drawn by the seed; 0 trains on all of them."""
 
-    canvas: int = Field(default=60, ge=28)
+    canvas: int = Field(default=60, ge=28, le=4096)
     """Height and width in pixels of the images of translated, cluttered and pairs."""
 
-    pieces: int = Field(default=4, ge=0)
+    pieces: int = Field(default=4, ge=0, le=1000)
     """Pieces of other digits scattered over a cluttered image."""
 
     piece_size: int = Field(default=8, ge=1, le=28)
@@ -58,7 +58,7 @@ class DataConfig:
     @field_validator("dataset")
     @classmethod
     def _known(cls, dataset: str) -> str:
-        if dataset in DATASETS or (dataset.startswith("folder:") and dataset != "folder:"):
+        if dataset in DATASETS or (dataset.startswith("folder:") and dataset != "folder:" and dataset.isprintable()):
             return dataset
         raise ValueError(f"one of {', '.join(DATASETS)} or folder:PATH")
 
@@ -67,10 +67,10 @@ class DataConfig:
 class TrainConfig:
     """How to learn: an optimizer under a warm-up and a cosine."""
 
-    epochs: int = Field(default=12, ge=1)
+    epochs: int = Field(default=12, ge=1, le=1_000_000)
     """Passes over the training images."""
 
-    batch_size: int = Field(default=256, ge=1)
+    batch_size: int = Field(default=256, ge=1, le=1_000_000)
     """Images in a step."""
 
     learning_rate: float = Field(default=1e-3, gt=0)
@@ -103,16 +103,19 @@ class TrainConfig:
     detach_every: int = Field(default=0, ge=0)
     """Truncated backpropagation through time: memory is cut every so many steps; 0 never cuts."""
 
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=10**12)
     """Seed of the weights, the order of the images, the validation split and the policy's noise."""
 
-    threads: int = Field(default=0, ge=0)
+    deterministic: bool = False
+    """Refuse operations whose result may differ from call to call; slower on a GPU, without effect on a CPU."""
+
+    threads: int = Field(default=0, ge=0, le=1000)
     """Processor threads; 0 leaves the choice to torch."""
 
     save_every_seconds: float = Field(default=30.0, gt=0)
     """Seconds between two checkpoints; an interrupted run loses no more than that."""
 
-    keep: int = Field(default=2, ge=1)
+    keep: int = Field(default=2, ge=1, le=1000)
     """Checkpoints kept in the run folder."""
 
 
@@ -173,7 +176,7 @@ def from_dict(data: Mapping[str, Any], config: type[Model], source: str = "run.j
     for key in ("system", *TABLES):
         if not isinstance(data.get(key), str if key == "system" else Mapping):
             kind = "a name" if key == "system" else "a table"
-            raise InputError(f"{kind} {key!r} in {source}", repr(data.get(key)), "give the file as it was written")
+            raise InputError(f"{kind} {key!r} in {source}", shown(data.get(key)), "give the file as it was written")
     tables = {key: value for key, value in data.items() if key != "system"}
     return override(default_run(data["system"], config), tables, lambda table, key: f"{source}: {table}.{key}")
 
@@ -198,7 +201,8 @@ def _flat(run: Run[Any]) -> dict[str, Any]:
 def _replace(config: Any, values: Any, where: Callable[[str], str]) -> Any:
     """A config dataclass with some values replaced, checked by pydantic, its complaint said in one line."""
     if not isinstance(values, Mapping):
-        raise InputError("a table of settings", f"{values!r} in {where('')}", "write `[table]` and its keys under it")
+        found = f"{shown(values)} in {where('')}"
+        raise InputError("a table of settings", found, "write `[table]` and its keys under it")
     known = [field.name for field in dataclasses.fields(config)]
     for key in values:
         if key not in known:
@@ -215,8 +219,8 @@ def _complaint(error: ValidationError, values: Mapping[str, Any], where: Callabl
     expected = f"a value {expected}" if expected.startswith(("greater", "less")) else expected
     key = str(first["loc"][0]) if first["loc"] else ""
     if key:
-        return InputError(expected, f"{first['input']!r} for {where(key)}", "change the value")
-    given = ", ".join(f"{where(key)} = {value!r}" for key, value in values.items())
+        return InputError(expected, f"{shown(first['input'])} for {where(key)}", "change the value")
+    given = ", ".join(f"{where(key)} = {shown(value)}" for key, value in values.items())
     return InputError(expected, given or "a combination of defaults", "change one of them")
 
 

@@ -1,6 +1,7 @@
 """Where and in which number format the products run, and how the processor's memory is kept."""
 
 import ctypes
+import os
 import platform
 
 import torch
@@ -15,6 +16,19 @@ def mixed_precision(precision: str, device: torch.device) -> str:
     capabilities = getattr(torch.cpu, "get_capabilities", dict)()
     native = capabilities.get("avx512_bf16") or capabilities.get("amx_bf16")
     return "bf16" if device.type == "cpu" and native else "no"
+
+
+def only_deterministic(wanted: bool) -> None:
+    """Refuse (True) or allow (False) operations whose results differ from call to call, on this process's devices.
+
+    On the CPU there is none among ours: equal threads give equal results anyhow. On a GPU, sums whose order changes
+    are replaced by slower ones; an operation without such a replacement raises RuntimeError.
+    """
+    if wanted:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when the first product is made on a GPU
+    torch.backends.cudnn.deterministic = wanted
+    torch.backends.cudnn.benchmark = False
+    torch.use_deterministic_algorithms(wanted)
 
 
 def allow_fast_fp32() -> bool:

@@ -1,7 +1,11 @@
-"""The one exception that a user can cause, and the guess at the word that was meant."""
+"""The one exception that a user can cause, how strangers' words are quoted, and the guess at what was meant."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import Any
+
+LONGEST = 1000
+"""Characters of a part of a message; a stranger's file may have names of any length."""
 
 
 class InputError(Exception):
@@ -12,8 +16,24 @@ class InputError(Exception):
     """
 
     def __init__(self, expected: str, found: str, do: str) -> None:
+        parts = (expected, found, do)
+        expected, found, do = (part if len(part) <= LONGEST else f"{part[: LONGEST - 3]}..." for part in parts)
         self.expected, self.found, self.do = expected, found, do
-        super().__init__(" ".join(f"expected {expected}, found {found}; {do}".split()))
+        super().__init__(plain(" ".join(f"expected {expected}, found {found}; {do}".split())))
+
+
+def plain(text: str) -> str:
+    """A text that a terminal only shows: control characters, which could command it, are spelled out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def shown(value: Any, most: int = 80) -> str:
+    """A stranger's value for an error message: short, whatever it is."""
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # nested too deeply; an integer of thousands of digits
+        text = f"a value of the type {type(value).__name__} that is too large to show"
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:

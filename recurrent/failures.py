@@ -1,6 +1,6 @@
 """How a command ends when it fails: one line on stderr (expected, found, do) and an exit code. No tracebacks.
 
-Code 2: the person can mend it. 130: the person stopped it. 1: anything else; with SACCADE_DEBUG set, the traceback.
+Code 2: the person can mend it. 130, 143: Ctrl-C, SIGTERM. 1: anything else; with SACCADE_DEBUG set, the traceback.
 """
 
 import logging
@@ -11,7 +11,8 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from recurrent.errors import InputError, closest
+from recurrent.errors import InputError, closest, plain
+from recurrent.signals import Stopped
 
 
 class PlainFailures(TyperGroup):
@@ -39,17 +40,22 @@ def _said(error: Exception) -> int:
         message = str(_usage(error))
     elif isinstance(error, typer.Abort):
         message, code = "stopped", 130
+    elif isinstance(error, InputError | Stopped):
+        code = getattr(error, "code", 2)
     elif isinstance(error, BrokenPipeError):  # `saccade ... | head`: nobody listens
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     elif isinstance(error, OSError):
         place = f" at {error.filename}" if error.filename else ""
         message, code = f"{error.strerror or error}{place}; see to that and run the same command again", 1
-    elif not isinstance(error, InputError):
+    elif isinstance(error, MemoryError) or "can't allocate memory" in message or "out of memory" in message:
+        do = "lower --batch-size or the size of the network"
+        message, code = str(InputError("room in memory for this network and batch", message[:200], do)), 1
+    else:
         if os.environ.get("SACCADE_DEBUG"):
             raise error
         message, code = f"{type(error).__name__}: {error}; a fault of Saccade, SACCADE_DEBUG=1 shows where it is", 1
-    typer.echo("saccade: " + " ".join(message.split()), err=True)
+    typer.echo("saccade: " + plain(" ".join(message.split())), err=True)
     return code
 
 

@@ -15,6 +15,9 @@ from recurrent.errors import InputError
 MAX_JSON_BYTES = 1 << 20
 """No JSON that Saccade writes comes near this size (1 MB); a larger file is refused unread."""
 
+MAX_JSON_DEPTH = 32
+"""Levels of tables and lists; Saccade writes five."""
+
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -93,7 +96,17 @@ def parse_json(text: bytes | str) -> dict[str, Any]:
         raise ValueError(f"no JSON ({str(error)[:80]})") from None
     if not isinstance(data, dict):
         raise ValueError("JSON that is no object")
+    if not nested_at_most(MAX_JSON_DEPTH, data):
+        raise ValueError("JSON nested too deeply")
     return data
+
+
+def nested_at_most(levels: int, data: Any) -> bool:
+    """Whether dicts and lists lie in one another no deeper than that."""
+    if not isinstance(data, dict | list):
+        return True
+    inside = data.values() if isinstance(data, dict) else data
+    return levels > 0 and all(nested_at_most(levels - 1, item) for item in inside)
 
 
 @contextlib.contextmanager
@@ -105,7 +118,8 @@ def lock(folder: Path | str) -> Iterator[None]:
     """
     path = Path(folder) / ".lock"
     try:
-        file = open(path, "a+")  # noqa: SIM115  (closed below; appending keeps the holder's number until it is ours)
+        # appending keeps the holder's number until the lock is ours; a link would lead out of the folder
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o666), "a+")
     except OSError as error:
         raise unwritable(path, error) from error
     with file:

@@ -5,19 +5,22 @@ import dataclasses
 import datetime
 import importlib
 import importlib.metadata
+import io
+import math
+import os
 import platform
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import torch
 
 import recurrent
 from recurrent.config import TABLES, Run, differences, from_dict, to_dict
-from recurrent.errors import InputError
-from recurrent.files import lock, read_json, unwritable, write_json
+from recurrent.errors import InputError, shown
+from recurrent.files import MAX_JSON_BYTES, lock, parse_json, read_json, unwritable, write_json
 from recurrent.shipped import find
 from recurrent.system import Shape
 
@@ -25,8 +28,12 @@ FORMAT = 1
 """The layout of run.json; raised when an older Saccade could not read it."""
 
 KEYS = ("format", "system", *TABLES, "shape", "classes", "facts")
-BEGUN_ANEW = ("checkpoint-*.safetensors", "metrics.json", "log.jsonl")
+BEGUN_ANEW = ("checkpoint-*.safetensors", "bad-batch-*.safetensors", "metrics.json", "log.jsonl")
 """What `create(fresh=True)` removes: files that would be taken for the new run's; pictures stay."""
+
+
+LARGEST = Shape(channels=4, height=4096, width=4096, classes=100_000)
+"""The largest images and number of classes that a run.json may claim."""
 
 
 class RunFolder(NamedTuple):
@@ -69,6 +76,34 @@ def create(
         return folder
 
 
+def open_log(path: Path, step: int) -> TextIO:
+    """A run's log.jsonl, to be continued after `step`.
+
+    Lines of later steps, which will come again, and a line that a kill cut short are removed.
+
+    Raises:
+        InputError: the file cannot be written to, or is a link, which would lead out of the folder.
+    """
+    name = path / "log.jsonl"
+    try:
+        file = os.fdopen(os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "r+b")
+        while (line := file.readline(MAX_JSON_BYTES)) and _logged(line) <= step:
+            pass
+        file.seek(-len(line), os.SEEK_CUR)
+        file.truncate()
+    except OSError as error:
+        raise unwritable(name, error) from error
+    return io.TextIOWrapper(file, encoding="utf-8", line_buffering=True)
+
+
+def _logged(line: bytes) -> float:
+    """The step of a line of the log; infinity for what is no whole line."""
+    with contextlib.suppress(ValueError):
+        step = parse_json(line).get("step") if line.endswith(b"\n") else None
+        return step if isinstance(step, int) else math.inf
+    return math.inf
+
+
 def open_run(path: Path | str) -> RunFolder:
     """The run in a folder, or a shipped one by its name (`recurrent.shipped`); its `path` is where it was found.
 
@@ -83,9 +118,9 @@ def open_run(path: Path | str) -> RunFolder:
     source = str(path / "run.json")
     data = read_json(path / "run.json", "the run.json of a run folder")
     if data.get("format") != FORMAT:
-        raise InputError(f"format {FORMAT} in {source}", f"{data.get('format')!r:.40}", "use the Saccade that wrote it")
+        raise InputError(f"format {FORMAT} in {source}", shown(data.get("format"), 40), "use the Saccade that wrote it")
     for key in sorted(data.keys() ^ set(KEYS)):
-        found = f"{'no' if key in KEYS else 'the unknown key'} {key!r:.40}"
+        found = f"{'no' if key in KEYS else 'the unknown key'} {shown(key, 40)}"
         raise InputError(f"the keys {', '.join(KEYS)} in {source}", found, "give the file as it was written")
     run = from_dict({key: data[key] for key in ("system", *TABLES)}, _config(data["system"], source), source)
     return RunFolder(path, run, _shape(data["shape"], source), _classes(data, source), _table(data["facts"], source))
@@ -130,27 +165,29 @@ def _config(system: Any, source: str) -> type[Any]:
             config = getattr(importlib.import_module(f"{system}.config"), "Config", None)
             if isinstance(config, type) and dataclasses.is_dataclass(config):
                 return config
-    raise InputError("a system of this Saccade", f"{system!r:.40} in {source}", "give a run of a system that it has")
+    raise InputError(
+        "a system of this Saccade", f"{shown(system, 40)} in {source}", "give a run of a system that it has"
+    )
 
 
 def _shape(data: Any, source: str) -> Shape:
     whole = isinstance(data, dict) and list(data) == list(Shape._fields)
-    if whole and all(type(value) is int and 1 <= value < 1 << 20 for value in data.values()):
+    if whole and all(type(data[name]) is int and 1 <= data[name] <= most for name, most in LARGEST._asdict().items()):
         return Shape(**data)
-    raise InputError(f"{', '.join(Shape._fields)} as the shape in {source}", f"{data!r:.80}", "restore the file")
+    raise InputError(f"{', '.join(Shape._fields)} as the shape in {source}", shown(data), "restore the file")
 
 
 def _classes(data: dict[str, Any], source: str) -> tuple[str, ...]:
     names, count = data["classes"], data["shape"]["classes"]
-    if isinstance(names, list) and len(names) == count and all(isinstance(name, str) for name in names):
+    if isinstance(names, list) and len(names) == count and all(isinstance(n, str) and n.isprintable() for n in names):
         return tuple(names)
-    raise InputError(f"{count} class names in {source}", f"{names!r:.80}", "restore the file")
+    raise InputError(f"{count} class names in {source}, all printable", shown(names), "restore the file")
 
 
 def _table(data: Any, source: str) -> dict[str, Any]:
     if isinstance(data, dict):
         return data
-    raise InputError(f"a table of facts in {source}", f"{data!r:.80}", "restore the file")
+    raise InputError(f"a table of facts in {source}", shown(data), "restore the file")
 
 
 def _facts() -> dict[str, Any]:

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -108,7 +109,7 @@ class Meter:
 def show_metrics(metrics: Mapping[str, Any], classes: Sequence[str], title: str) -> None:
     """metrics.json on stdout: a table of its groups and lists, the single facts in a line, the confusion matrix."""
     console = Console(highlight=False)
-    table = Table(title=title, show_header=False, title_justify="left")
+    table = Table(title=escape(title), show_header=False, title_justify="left")
     table.add_column()
     table.add_column(justify="right")
     facts, matrices = [], []
@@ -165,7 +166,8 @@ def show_answers(answers: Sequence[Mapping[str, Any]]) -> None:
         others = ", ".join(f"{label} {p:.1%}" for label, p in ranked[1:3])
         gaze = [" ".join(f"({x:+.2f}, {y:+.2f})" for x, y in answer["gaze"])] if gaze_shown else []
         name, truth = Path(str(answer["image"])).name, answer["truth"] or "?"
-        table.add_row(name, answer["label"], truth, f"{ranked[0][1]:.1%}", others, *gaze)
+        cells = (name, answer["label"], truth, f"{ranked[0][1]:.1%}", others, *gaze)
+        table.add_row(*map(escape, cells))  # a class may be named [bold]
     Console(highlight=False).print(table)
 
 
@@ -201,7 +203,7 @@ def _matrix(rows: list[list[int]], classes: Sequence[str]) -> Table:
     table = Table(box=None)
     table.add_column("", style="bold")
     for label in classes:
-        table.add_column(label, justify="right")
+        table.add_column(escape(label), justify="right")
     for label, row in zip(classes, rows, strict=True):
-        table.add_row(label, *("·" if count == 0 else str(count) for count in row))
+        table.add_row(escape(label), *("·" if count == 0 else str(count) for count in row))
     return table

@@ -8,6 +8,7 @@ begins its training with the weights of the file's row OTHER.
 """
 
 import dataclasses
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,9 +16,15 @@ from typing import Any, TypeVar
 import tomli_w
 
 from recurrent.config import TABLES, Run, default_run, override, to_dict
-from recurrent.errors import InputError, closest
+from recurrent.errors import InputError, closest, shown
+from recurrent.files import nested_at_most
 
 Model = TypeVar("Model")
+
+MAX_BYTES, MAX_LINE, MAX_DEPTH = 1 << 16, 1000, 8
+"""Of a TOML file; Saccade's own are a fortieth as large. The parser's time grows with the square of a line."""
+
+ROW_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}")
 
 
 def read_run(path: Path | str, system: str, config: type[Model], row: str | None = None) -> Run[Model]:
@@ -41,7 +48,8 @@ def read_run(path: Path | str, system: str, config: type[Model], row: str | None
     own.pop("system", None)
     if declared != system:
         place = f"row {row} of {path}" if row else str(path)
-        raise InputError(f"a run of the system {system}", f"{declared!r} in {place}", f"use `saccade {declared}`")
+        known = shown(declared).strip("'")
+        raise InputError(f"a run of the system {system}", f"{shown(declared)} in {place}", f"use `saccade {known}`")
     run = override(default_run(system, config), own, lambda table, key: f"{path}: [{table}] {key}".rstrip())
     return override(run, chosen, lambda table, key: f"{path}: [rows.{row}.{table}] {key}".rstrip())
 
@@ -71,20 +79,41 @@ def write_run(run: Run[Any]) -> str:
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """What a file says outside its rows, and its rows."""
+    text = _parsed(path)
+    rows = text.pop("rows", {})
+    if not isinstance(rows, dict) or not all(isinstance(row, dict) for row in rows.values()):
+        raise InputError(f"a table [rows.NAME] for every row of {path}", f"rows = {shown(rows)}", "write it so")
+    for name in rows:
+        if not ROW_NAME.fullmatch(name):  # a row's name becomes a folder's
+            do = "name it by letters, digits, '-', '_', '+' and '.'"
+            raise InputError(f"a plain name for every row of {path}", shown(name), do)
+    return text, rows
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    """The content of a TOML file, of a size, width and depth for which the parser takes little time and memory."""
     try:
-        text = tomllib.loads(path.read_text(encoding="utf-8"))
+        with open(path, "rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        text = data.decode()
+        if len(data) > MAX_BYTES or max(map(len, text.split("\n"))) > MAX_LINE:
+            raise InputError(f"at most {MAX_BYTES:,} bytes and {MAX_LINE} a line in {path}", "more", "shorten it")
+        parsed = tomllib.loads(text)
     except FileNotFoundError:
         raise InputError("a TOML file", f"no file {path}", "check the path") from None
     except IsADirectoryError:
         raise InputError("a TOML file", f"the folder {path}", "name a file in it") from None
+    except OSError as error:
+        raise InputError("a TOML file", f"{error.strerror or error} at {path}", "make it readable") from None
     except UnicodeDecodeError:
         raise InputError(f"TOML text in {path}", "bytes that are no UTF-8", "save it as UTF-8 text") from None
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"TOML in {path}", str(error), "mend that line") from None
-    rows = text.pop("rows", {})
-    if not isinstance(rows, dict) or not all(isinstance(row, dict) for row in rows.values()):
-        raise InputError(f"a table [rows.NAME] for every row of {path}", f"rows = {rows!r:.80}", "write it so")
-    return text, rows
+    except ValueError as error:  # TOMLDecodeError, and what int() says to thousands of digits
+        raise InputError(f"TOML in {path}", f"{error!s:.200}", "mend that line") from None
+    except RecursionError:
+        parsed = None
+    if parsed is None or not nested_at_most(MAX_DEPTH, parsed):
+        raise InputError(f"tables and lists in {path} nested at most {MAX_DEPTH} deep", "more", "flatten it")
+    return parsed
 
 
 def _tables(text: dict[str, Any], place: str) -> dict[str, Any]:
@@ -92,9 +121,9 @@ def _tables(text: dict[str, Any], place: str) -> dict[str, Any]:
     words = ("system", "after") if "[rows." in place else ("system",)
     for key, value in text.items():
         if key in words and not isinstance(value, str):
-            raise InputError("a name in quotes", f"{place} {key} = {value!r:.40}", f'write {key} = "..."')
+            raise InputError("a name in quotes", f"{place} {key} = {shown(value)}", f'write {key} = "..."')
         if key in TABLES and not isinstance(value, dict):
-            raise InputError("a table", f"{place} {key} = {value!r}", f"write [{key}] and its keys under it")
+            raise InputError("a table", f"{place} {key} = {shown(value)}", f"write [{key}] and its keys under it")
         if key not in (*TABLES, *words) and not key.startswith("paper_"):
             known = (*TABLES, *words, "rows")
             near = closest(key, known)

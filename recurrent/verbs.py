@@ -1,8 +1,8 @@
 """What a system's verbs do, for every system alike: learn, measure, look, draw. Here the pipeline's stages meet."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,8 +17,10 @@ from recurrent.errors import InputError
 from recurrent.files import write_whole
 from recurrent.pipeline import animate, checkpoint, data, evaluate, train
 from recurrent.pipeline.board import Board
+from recurrent.pipeline.finite import NotFinite
 from recurrent.pipeline.framing import read_image
 from recurrent.shipped import place
+from recurrent.signals import Stop, Stopped
 from recurrent.system import Batch, Trace, load
 
 GLIDE_FRAMES = 4
@@ -45,17 +47,36 @@ def learn(run: Run[Any], out: Path, *, fresh: bool = False, tensorboard: bool = 
         InputError: data, model, folder and settings do not fit; nothing is written then.
     """
     state = _processes()
+    with _together(state, out):
+        return _learn(state, run, out, fresh, tensorboard)
+
+
+@contextmanager
+def _together(state: PartialState, out: Path) -> Iterator[None]:
+    """Say it in a line when one of several processes ends and the others, which wait for it, fail."""
+    try:
+        yield
+    except RuntimeError as error:
+        lost = isinstance(error, torch.distributed.DistError) or "gloo" in str(error).lower()
+        if state.num_processes == 1 or not lost:
+            raise
+        do = f"see what it said; then the same command goes on from the last checkpoint in {out}"
+        raise InputError(f"all {state.num_processes} processes to train together", "that one has ended", do) from error
+
+
+def _learn(state: PartialState, run: Run[Any], out: Path, fresh: bool, tensorboard: bool) -> dict[str, Any] | None:
     folder = None
     with state.main_process_first():  # it downloads and creates; the others find it done
         source = load_images(run)
-        load(run.system).build(run.model, source.shape)  # complains before anything is written,
+        core = load(run.system).build(run.model, source.shape)  # complains before anything is written,
         source.batch(0, run.train.batch_size)  # and so does this
         if state.is_main_process:
             folder = checkpoint.create(out, run, source.shape, source.classes, fresh=fresh)
-        resume = checkpoint.newest(out)
+        resume = checkpoint.newest(out, checkpoint.room_for(core))
     if folder is None:
-        for _ in train.train(run, source, resume=resume):
-            pass
+        with Stop() as stop:
+            for _ in train.train(run, source, resume=resume, stop=stop):
+                pass
         return None
     if resume and resume.step != resume.facts.get("steps"):
         terminal.say(f"{out} has a checkpoint of step {resume.step}: going on from there")
@@ -71,14 +92,14 @@ def follow(
     result: dict[str, Any] = {"run": str(path), "step": saved, "wrote": []}
     with ExitStack() as stack:
         board = stack.enter_context(closing(Board(path / "tensorboard", saved))) if tensorboard else None
-        log = stack.enter_context(open(path / "log.jsonl", "a", encoding="utf-8"))
+        log = stack.enter_context(checkpoint.open_log(path, saved))
         meter = stack.enter_context(terminal.Meter())
+        stop = stack.enter_context(Stop())
         try:
-            for event in train.train(folder.run, source, resume=resume):
+            for event in train.train(folder.run, source, resume=resume, stop=stop):
                 if isinstance(event, train.Progress):
                     meter.show(event)
                     log.write(json.dumps(event._asdict()) + "\n")
-                    log.flush()
                     result |= event._asdict()
                     if board:
                         board.scalars(event)
@@ -87,10 +108,17 @@ def follow(
                     saved = event.step
                     if board:
                         board.picture("gaze", _at_work(folder, event, source), event.step)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:  # a second Ctrl-C: at once
             following = f"the same command goes on from step {saved}" if saved else "nothing was saved yet"
             terminal.say(f"saccade: stopped; {following}")
             raise
+        except NotFinite as error:
+            file = checkpoint.write(path / f"bad-batch-{error.evidence.step}.safetensors", error.evidence)
+            kept = f"the last checkpoint is of step {saved}" if saved else "no checkpoint was written yet"
+            found = f"{error.found} ({file} has the batch and the weights; {kept})"
+            raise InputError(error.expected, found, error.do) from error
+    if stop.number and saved < result.get("steps", saved):
+        raise Stopped(stop.number, f"{path} is saved at step {saved}, and the same command goes on from there")
     if result["wrote"]:
         extra = [path / "tensorboard"] if tensorboard else []
         result["wrote"] += [str(file) for file in (path / "run.json", path / "log.jsonl", *extra)]
@@ -109,9 +137,12 @@ def open_network(system: str, path: Path) -> Network:
     if folder.run.system != system:
         do = f"use `saccade {folder.run.system}`"
         raise InputError(f"a run of the system {system}", f"one of {folder.run.system} in {path}", do)
-    snapshot = checkpoint.trained(folder.path)
+    with torch.device("meta"):  # a stranger's settings may claim any size: a network without memory tells it
+        claimed = load(system).build(folder.run.model, folder.shape)
+    snapshot = checkpoint.trained(folder.path, checkpoint.room_for(claimed))
     if snapshot is None:
         raise InputError(f"a checkpoint in {path}", "none", f"train first: saccade {system} train --out {path}")
+    checkpoint.check_fits(claimed, snapshot.tensors)
     return Network(folder, _restored(folder, snapshot).to(_device()), snapshot.step)
 
 

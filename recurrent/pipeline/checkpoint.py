@@ -18,28 +18,36 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from recurrent.errors import InputError
+from recurrent.errors import InputError, shown
 from recurrent.files import MAX_JSON_BYTES, lock, parse_json, write_json, write_whole
-from recurrent.run_folder import RunFolder, create, open_run
+from recurrent.run_folder import RunFolder, create, open_log, open_run
 from recurrent.shipped import WEIGHTS
 
 __all__ = [
     "RunFolder",
     "Snapshot",
+    "check_fits",
     "create",
     "load_into",
     "load_trained",
     "lock",
     "newest",
+    "on_cpu",
+    "open_log",
     "open_run",
     "read",
+    "room_for",
     "save",
     "trained",
+    "write",
     "write_json",
 ]
 
 FORMAT = 1
 """The layout of the metadata; raised when an older Saccade could not read it."""
+
+MOST_BYTES = 1 << 32
+"""Of a checkpoint of a network that is not known yet."""
 
 NO_CHECKSUM = "0" * 64
 NAME = re.compile(r"checkpoint-(\d{1,15})\.safetensors")
@@ -73,8 +81,7 @@ def save(path: Path | str, snapshot: Snapshot, *, keep: int = 2) -> Path:
     folder = Path(path)
     for left_by_a_kill in folder.glob(".checkpoint-*.tmp"):
         left_by_a_kill.unlink(missing_ok=True)
-    target = folder / f"checkpoint-{snapshot.step}.safetensors"
-    write_whole(target, *_encode(snapshot))
+    target = write(folder / f"checkpoint-{snapshot.step}.safetensors", snapshot)
     steps = _checkpoints(folder)
     kept = [step for step in sorted(steps) if step <= snapshot.step][-keep:]
     for step in steps.keys() - set(kept):
@@ -82,10 +89,26 @@ def save(path: Path | str, snapshot: Snapshot, *, keep: int = 2) -> Path:
     return target
 
 
-def newest(path: Path | str) -> Snapshot | None:
+def write(file: Path, snapshot: Snapshot) -> Path:
+    """Write a snapshot as one file that `read` reads; whole or not at all.
+
+    Raises:
+        InputError: the disk is full or not writable.
+    """
+    write_whole(file, *_encode(snapshot))
+    return file
+
+
+def on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copies in main memory, for a snapshot."""
+    return {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+
+
+def newest(path: Path | str, most_bytes: int = MOST_BYTES) -> Snapshot | None:
     """The last whole checkpoint of a run folder, or None where none was written.
 
-    A damaged one is passed over with a warning to the log "saccade", and the one before it is used.
+    A damaged one is passed over with a warning to the log "saccade", and the one before it is used. One larger than
+    `most_bytes` is taken for damaged, unread: see `room_for`.
 
     Raises:
         InputError: there are checkpoints, and none is whole.
@@ -94,9 +117,9 @@ def newest(path: Path | str) -> Snapshot | None:
     damaged: Damaged | None = None
     for step in sorted(steps, reverse=True):
         try:
-            return read(steps[step])
+            return read(steps[step], most_bytes)
         except FileNotFoundError:  # a training that goes on meanwhile has replaced it
-            return newest(path)
+            return newest(path, most_bytes)
         except Damaged as error:
             damaged = error
             log.warning("%s", InputError(error.expected, error.found, "the checkpoint before it is used"))
@@ -105,19 +128,24 @@ def newest(path: Path | str) -> Snapshot | None:
     raise InputError("a whole checkpoint", f"{damaged.found}, and none before it", "begin anew with --fresh")
 
 
-def trained(path: Path | str) -> Snapshot | None:
+def trained(path: Path | str, most_bytes: int = MOST_BYTES) -> Snapshot | None:
     """The weights of a run folder, for use: of its last whole checkpoint, or of a shipped network's one file.
 
     Raises:
         InputError: there are some, and none is whole.
     """
-    if (snapshot := newest(path)) is not None:
+    if (snapshot := newest(path, most_bytes)) is not None:
         return snapshot
     file = Path(path) / WEIGHTS
-    return read(file) if file.exists() else None
+    return read(file, most_bytes) if file.exists() else None
 
 
-def read(path: Path) -> Snapshot:
+def room_for(core: nn.Module) -> int:
+    """More bytes than a checkpoint of this network has: weights, their average, the optimizer's moments, names."""
+    return 8 * sum(tensor.nbytes for tensor in core.state_dict().values()) + (1 << 20)
+
+
+def read(path: Path, most_bytes: int = MOST_BYTES) -> Snapshot:
     """One checkpoint, checked before a tensor is made of it.
 
     Raises:
@@ -126,8 +154,9 @@ def read(path: Path) -> Snapshot:
     """
     try:
         with open(path, "rb") as file:
-            header = _header(file, path)
+            header = _header(file, path, most_bytes)
             record = _record(header, path)
+            _check_extent(header, path)
             _check(file, len(header), record, path)
             file.seek(0)
             tensors = safetensors.torch.load(file.read())
@@ -144,15 +173,37 @@ def read(path: Path) -> Snapshot:
 
 def load_trained(core: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Load a snapshot's weights into `core` for use: the averaged ones, where an average was kept."""
-    load_into(core, tensors, "ema" if any(name.startswith("ema/") for name in tensors) else "model")
+    load_into(core, tensors, _trained(tensors))
+
+
+def check_fits(core: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Whether `load_trained` can load them; the core may be on the device "meta", without memory.
+
+    Raises:
+        InputError: as `load_into`.
+    """
+    _group(core, tensors, _trained(tensors))
 
 
 def load_into(core: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> None:
     """Copy the tensors of a group ("model", "ema") into the core's parameters and buffers: all of them, or none.
 
     Raises:
-        InputError: a name missing or unknown, or another shape or number format (a checkpoint of another network).
+        InputError: a name missing or unknown, another shape or number format (a checkpoint of another network), or a
+            number that is not finite.
     """
+    given = _group(core, tensors, prefix)
+    with torch.no_grad():
+        for name, tensor in core.state_dict().items():
+            tensor.copy_(given[name])
+
+
+def _trained(tensors: Mapping[str, Tensor]) -> str:
+    return "ema" if any(name.startswith("ema/") for name in tensors) else "model"
+
+
+def _group(core: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors of a group by the core's names, which they must fit."""
     do = "give a checkpoint of this network with these settings"
     prefix = prefix.removesuffix("/") + "/"
     given = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
@@ -162,9 +213,9 @@ def load_into(core: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> No
         found = f"{prefix + name!r:.80} {_form(given[name])}" if name in given else "no tensor of that name"
         if name not in own or name not in given or _form(own[name]) != _form(given[name]):
             raise InputError(expected, found, do)
-    with torch.no_grad():
-        for name, tensor in own.items():
-            tensor.copy_(given[name])
+        if not given[name].isfinite().all():
+            raise InputError(f"finite numbers in {prefix}{name}", "NaN or infinity", "give another checkpoint")
+    return given
 
 
 def _form(tensor: Tensor) -> str:
@@ -189,10 +240,12 @@ def _encode(snapshot: Snapshot) -> tuple[bytes, memoryview]:
     return data[:end].replace(NO_CHECKSUM.encode(), checksum.encode(), 1), memoryview(data)[end:]
 
 
-def _header(file: BinaryIO, path: Path) -> bytes:
+def _header(file: BinaryIO, path: Path, most_bytes: int) -> bytes:
     """The first 8 bytes (the length, little-endian) and the JSON after them, of a length that the file can hold."""
     start = file.read(8)
     size, claimed = path.stat().st_size, int.from_bytes(start, "little")
+    if size > most_bytes:
+        raise _damaged(f"{size:,} bytes in {path}, where this network needs less than {most_bytes:,}")
     if len(start) < 8 or claimed > min(MAX_JSON_BYTES, size - 8):
         raise _damaged(f"{path} of {size:,} bytes, no safetensors file or a part of one")
     return start + file.read(claimed)
@@ -206,12 +259,24 @@ def _record(header: bytes, path: Path) -> dict[str, Any]:
     if not isinstance(record.get("sha256"), str) or not re.fullmatch("[0-9a-f]{64}", record["sha256"]):
         raise _damaged(f"{path}, a file without Saccade's record and checksum")
     if record.get("format") != FORMAT:
-        found = f"format {record.get('format')!r:.40} in {path}"
+        found = f"format {shown(record.get('format'), 40)} in {path}"
         raise InputError(f"a checkpoint of format {FORMAT}", found, "use the Saccade that wrote it")
     step, facts = record.get("step"), record.get("facts")
     if type(step) is not int or step < 0 or not isinstance(facts, dict):
         raise _damaged(f"{path}, whose record has no step or facts")
     return record
+
+
+def _check_extent(header: bytes, path: Path) -> None:
+    """Compare the size that the header claims for all tensors with the file's, before a byte of them is read."""
+    end = 0
+    for name, claim in parse_json(header[8:]).items():
+        offsets = claim.get("data_offsets") if isinstance(claim, dict) and name != "__metadata__" else [0, 0]
+        if not isinstance(offsets, list) or not all(type(offset) is int for offset in offsets):
+            raise _damaged(f"{path}, whose header makes no sense")
+        end = max(end, *offsets, 0)
+    if len(header) + end != path.stat().st_size:
+        raise _damaged(f"{path}, whose size is not what its header claims")
 
 
 def _check(file: BinaryIO, start: int, record: dict[str, Any], path: Path) -> None:

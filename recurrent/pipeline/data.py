@@ -118,10 +118,11 @@ class Source:
         return Images(*(part.index_select(0, chosen) for part in self._train))
 
     def _order(self, epoch: int) -> Tensor:
-        if self._epoch[0] != epoch:
-            order = permutation(self._seed, "epoch", epoch, self.examples)
-            self._epoch = (epoch, order.to(self._train.pixels.device))
-        return self._epoch[1]
+        known, order = self._epoch  # taken once: another thread may ask for another epoch meanwhile
+        if known != epoch:
+            order = permutation(self._seed, "epoch", epoch, self.examples).to(self._train.pixels.device)
+            self._epoch = (epoch, order)
+        return order
 
 
 def frozen(images: Images, scene: canvas.Scene, split: Split, count: int = FROZEN) -> Images:

@@ -1,11 +1,12 @@
 """A data set from a person's own folder: a sub-folder of pictures for each class."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from recurrent.errors import InputError
+from recurrent.errors import InputError, shown
 from recurrent.pipeline.draws import permutation
 from recurrent.pipeline.images import Images, decode, is_grey, open_image
 
@@ -26,7 +27,7 @@ def load_folder(path: str) -> tuple[Images, Images, tuple[str, ...]]:
     Raises:
         InputError: fewer than two classes, a class with too few pictures, mixed sizes, a file that is no picture.
     """
-    root = Path(path).expanduser()
+    root = Path(os.path.expanduser(path))
     if not root.is_dir():
         raise InputError(f"a folder at {root}", "a file" if root.exists() else "nothing", "name a folder per class")
     if (root / "train").is_dir() and (root / "test").is_dir():
@@ -50,6 +51,8 @@ def _classes(root: Path) -> dict[str, list[Path]]:
         raise InputError(f"at least two folders of pictures, one per class, in {root}", found, "add a folder per class")
     classes = {}
     for folder in folders:
+        if not folder.name.isprintable():
+            raise InputError(f"printable names of the folders in {root}", shown(folder.name), "rename it")
         classes[folder.name] = [file for file in sorted(folder.iterdir()) if not file.name.startswith(".")]
         if not classes[folder.name]:
             raise InputError(f"pictures in {folder}", "an empty folder", "add some or delete the folder")

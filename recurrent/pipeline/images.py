@@ -13,8 +13,13 @@ from recurrent.errors import InputError
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 """What is opened. Of pillow's others, some start further programs."""
 
-LIMIT = 2**26
-"""Most pixels in a picture: 67 million."""
+LIMIT = 2**25
+"""Most pixels in a picture: 33 million."""
+
+DENSEST = 10_000
+"""Most pixels a byte of a large picture's file: deflate holds 8,256 of one bit, so that more is a lie or a bomb."""
+
+GIVE = f"give one of the formats {', '.join(FORMATS)}"
 
 
 class Images(NamedTuple):
@@ -30,8 +35,11 @@ def open_image(path: Path) -> Image.Image:
     Raises:
         InputError: no such file, no picture of a known format, or one that claims more than `LIMIT` pixels.
     """
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise InputError(f"a picture in {path}", "a folder" if path.is_dir() else "no regular file", GIVE)
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a decoder's musings; what matters is raised
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(path, formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -39,12 +47,13 @@ def open_image(path: Path) -> Image.Image:
     except FileNotFoundError:
         raise InputError(f"a picture at {path}", "no such file", "give the path of one") from None
     except Exception as error:  # a decoder that meets nonsense raises whatever it likes
-        found = "a folder" if path.is_dir() else _said(error, path)
-        raise InputError(f"a picture in {path}", found, f"give one of the formats {', '.join(FORMATS)}") from None
-    if image.width * image.height > LIMIT:
+        raise InputError(f"a picture in {path}", _said(error, path), GIVE) from None
+    pixels, size = image.width * image.height, path.stat().st_size
+    if pixels > LIMIT or (pixels > 1 << 20 and pixels > DENSEST * size):
         image.close()
-        found = f"a claim of {image.width}x{image.height}"
-        raise InputError(f"at most {LIMIT} pixels in {path}", found, "give a smaller one")
+        found = f"a claim of {image.width}x{image.height} in {size:,} bytes"
+        expected = f"at most {LIMIT} pixels in {path}, and at most {DENSEST} a byte"
+        raise InputError(expected, found, "give a smaller one")
     return image
 
 
@@ -55,15 +64,24 @@ def decode(image: Image.Image, path: Path, mode: str) -> np.ndarray:
         InputError: the file breaks off or makes no sense.
     """
     try:
-        upright = ImageOps.exif_transpose(image)
-        if upright.mode.startswith("I"):  # 16 bits a pixel, which pillow would clip at 255
-            upright = Image.fromarray((np.asarray(upright).clip(0, 65535) // 257).astype(np.uint8))
-        elif "A" in upright.mode or "transparency" in upright.info:
-            upright = upright.convert("RGBA")
-            upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
-        return np.asarray(upright.convert(mode))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _pixels(image, mode)
     except Exception as error:  # as above
         raise InputError(f"a whole picture in {path}", _said(error, path), "save or fetch it again") from None
+
+
+def _pixels(image: Image.Image, mode: str) -> np.ndarray:
+    image.load()
+    ImageOps.exif_transpose(image, in_place=True)
+    upright = image
+    if upright.mode.startswith("I"):  # 16 bits a pixel, which pillow would clip at 255
+        upright = Image.fromarray((np.asarray(upright).clip(0, 65535) // 257).astype(np.uint8))
+    elif "A" in upright.mode or "transparency" in upright.info:
+        inked = upright.convert("RGBA")
+        upright = Image.new(mode, inked.size, "white")
+        upright.paste(inked.convert(mode), mask=inked.getchannel("A"))
+    return np.asarray(upright.convert(mode))
 
 
 def is_grey(image: Image.Image) -> bool:

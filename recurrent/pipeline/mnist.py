@@ -28,7 +28,7 @@ def load_mnist(data_dir: str | None) -> tuple[Images, Images]:
         InputError: files missing, not to be downloaded, or damaged.
     """
     given = data_dir or os.environ.get("SACCADE_DATA")
-    folder = _given(Path(given).expanduser()) if given else _cached()
+    folder = _given(Path(os.path.expanduser(given))) if given else _cached()
     return _read(folder, "train"), _read(folder, "test")
 
 

@@ -5,10 +5,11 @@ optimizer's moments, the moving average and the step: nothing else is needed to 
 """
 
 import math
+import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from accelerate import Accelerator
@@ -18,11 +19,12 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from recurrent.config import Run, TrainConfig
-from recurrent.device import make_fast, mixed_precision
+from recurrent.device import make_fast, mixed_precision, only_deterministic
 from recurrent.errors import InputError
-from recurrent.pipeline.checkpoint import Snapshot, load_into, load_trained, open_run, trained
+from recurrent.pipeline.checkpoint import Snapshot, load_into, load_trained, on_cpu, open_run, room_for, trained
 from recurrent.pipeline.data import Source
-from recurrent.system import Episode, load
+from recurrent.pipeline.finite import not_finite
+from recurrent.system import Episode, Loss, load
 from recurrent.tree import map_tensors
 from recurrent.unroll import Unrolled
 
@@ -57,14 +59,17 @@ def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
     return config.learning_rate * (config.final_learning_rate + (1 - config.final_learning_rate) * cosine)
 
 
-def train(run: Run[Any], source: Source, *, resume: Snapshot | None = None) -> Iterator[Progress | Snapshot]:
-    """Train a run, from its beginning or from a snapshot.
+def train(
+    run: Run[Any], source: Source, *, resume: Snapshot | None = None, stop: Callable[[], bool] = lambda: False
+) -> Iterator[Progress | Snapshot]:
+    """Train a run, from its beginning or from a snapshot, until its end or until `stop` says so after a step.
 
     Yields:
-        A `Progress` about once a second, a `Snapshot` every `save_every_seconds` and at the end.
+        A `Progress` about once a second, a `Snapshot` every `save_every_seconds`, and both at the end.
 
     Raises:
-        InputError: the batch is larger than the data, the snapshot is of another model, or the loss is not finite.
+        InputError: the batch is larger than the data, or the snapshot is of another model.
+        NotFinite: at the first step whose loss or gradient is not; the weights are those before it.
     """
     learner = Learner(run, source)
     if resume is not None:
@@ -73,10 +78,11 @@ def train(run: Run[Any], source: Source, *, resume: Snapshot | None = None) -> I
         learner.begin_with(Path(run.train.start_from))
     saved = reported = began = time.perf_counter()
     steps_before = learner.step
-    while learner.step < learner.steps:
-        learner.advance()
+    last = learner.step >= learner.steps
+    while not last:
+        stopped = learner.advance(stop)
         now = time.perf_counter()
-        last = learner.step == learner.steps
+        last = stopped or learner.step == learner.steps
         if last or now - reported >= LOG_EVERY_SECONDS:
             done = (learner.step - steps_before) * run.train.batch_size
             yield learner.report(now - began, done / (now - reported))
@@ -112,6 +118,7 @@ class Learner:
             )
         if config.threads:
             torch.set_num_threads(config.threads)
+        only_deterministic(config.deterministic)
         self.run, self.source, self.step = run, source, 0
         self.steps = config.epochs * (source.examples // config.batch_size)
         self.system = load(run.system)
@@ -130,33 +137,52 @@ class Learner:
         self.model = self.accelerator.prepare(Unrolled(self.core, config.detach_every or None))
         average = get_ema_multi_avg_fn(config.ema)
         self.average = AveragedModel(self.core, multi_avg_fn=average) if config.ema else None
-        self.losses: list[Tensor] = []
-        self.terms: list[dict[str, Tensor]] = []
+        self.losses: list[float] = []
+        self.terms: list[dict[str, float]] = []
         self.last: tuple[Any, Episode] | None = None
 
-    def advance(self) -> None:
-        """One step of the optimizer on one batch, this process's share of it."""
+    def advance(self, stop: Callable[[], bool] = lambda: False) -> bool:
+        """One step of the optimizer on one batch, this process's share of it; whether any process is told to stop."""
         config = self.run.train
         batch = self.source.batch(self.step, config.batch_size)
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step)
-        episode = self.system.episode(batch, self.run.model, generator, progress=self.step / self.steps)
-        episode = self._share(episode)
+        whole = self.system.episode(batch, self.run.model, generator, progress=self.step / self.steps)
+        episode = self._share(whole)
         outputs = self.model(episode.inputs, episode.context)
         loss = self.system.loss(outputs, episode, self.run.model)
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
         self.accelerator.backward(loss.total)
+        parameters = [p for p in self.core.parameters() if p.grad is not None]
+        norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        total, terms, stopped = self._agreed(loss, stop())
+        if not math.isfinite(total + norm.item()):
+            raise not_finite(self.core, self.step, batch, whole, total, terms, norm.item())
         if config.clip:
-            nn.utils.clip_grad_norm_(self.core.parameters(), config.clip)
+            nn.utils.clip_grads_with_norm_(parameters, config.clip, norm)
         for optimizer in self.optimizers:
             optimizer.param_groups[0]["lr"] = learning_rate(self.step, self.steps, config)
             optimizer.step()
         self.step += 1
         if self.average is not None:
             self.average.update_parameters(self.core)
-        self.losses.append(loss.total.detach())
-        self.terms.append(loss.terms)
+        self.losses.append(total)
+        self.terms.append(terms)
         self.last = (map_tensors(Tensor.detach, outputs), episode)
+        return stopped
+
+    def _agreed(self, loss: Loss, stop: bool) -> tuple[float, dict[str, float], bool]:
+        """The loss and its terms, means over the processes, and whether one of them is told to stop.
+
+        Since all hear the same, all stop after the same step, or at the same loss that is not finite.
+        """
+        told = torch.stack([loss.total.detach().float(), *(term.float() for term in loss.terms.values())])
+        if self.accelerator.num_processes > 1:
+            told = torch.cat([told, told.new_tensor([float(stop)])])
+            *values, stopped = cast(Tensor, self.accelerator.reduce(told, "mean")).tolist()
+        else:
+            values, stopped = told.tolist(), stop
+        return values[0], dict(zip(loss.terms, values[1:], strict=True)), bool(stopped)
 
     def _share(self, episode: Episode) -> Episode:
         """This process's examples: every P-th of the global batch, so that an image's rollouts stay together."""
@@ -174,11 +200,9 @@ class Learner:
         )
 
     def report(self, seconds: float, rate: float) -> Progress:
-        """Means of the loss and its terms since the last report, and the last batch's health."""
-        loss = torch.stack(self.losses).mean().item()
-        if not math.isfinite(loss):
-            raise self._diverged("a finite loss", loss)
-        terms = {name: torch.stack([t[name] for t in self.terms]).mean().item() for name in self.terms[0]}
+        """Means of the loss and its terms since the last report, and the health of this process's last batch."""
+        loss = statistics.fmean(self.losses)
+        terms = {name: statistics.fmean(t[name] for t in self.terms) for name in self.terms[0]}
         assert self.last is not None
         outputs, episode = self.last
         health = self.system.health(outputs, episode, self.run.model)
@@ -189,9 +213,6 @@ class Learner:
         rate_now = self.optimizers[0].param_groups[0]["lr"]
         return Progress(self.step, self.steps, epoch, rate, seconds, loss, terms, health, rate_now, warnings)
 
-    def _diverged(self, expected: str, found: object) -> InputError:
-        return InputError(expected, f"{found} by step {self.step}", "lower the learning rate, or set --clip")
-
     def snapshot(self) -> Snapshot:
         """Copies of everything that the next step depends on.
 
@@ -200,7 +221,8 @@ class Learner:
         """
         for name, parameter in self.core.named_parameters():
             if not parameter.isfinite().all():
-                raise self._diverged("finite weights", f"NaN or infinity in {name}")
+                found = f"NaN or infinity in {name} by step {self.step}"
+                raise InputError("finite weights", found, "lower the learning rate, or set --clip")
         tensors = {f"model/{name}": t for name, t in self.core.state_dict().items()}
         if self.average is not None:
             tensors |= {f"ema/{name}": t for name, t in self.average.module.state_dict().items()}
@@ -208,8 +230,7 @@ class Learner:
             for optimizer in self.optimizers:
                 for key, value in optimizer.state.get(parameter, {}).items():
                     tensors[f"optimizer/{name}/{key}"] = value
-        tensors = {name: t.detach().to("cpu", copy=True).contiguous() for name, t in tensors.items()}
-        return Snapshot(self.step, tensors, {"steps": self.steps, "seed": self.run.train.seed})
+        return Snapshot(self.step, on_cpu(tensors), {"steps": self.steps, "seed": self.run.train.seed})
 
     def begin_with(self, folder: Path) -> None:
         """Begin with another run's last weights, the averaged ones where it kept an average; nothing else of it.
@@ -217,7 +238,7 @@ class Learner:
         Raises:
             InputError: no run folder, no checkpoint in it, or the weights of another network.
         """
-        snapshot = trained(open_run(folder).path)
+        snapshot = trained(open_run(folder).path, room_for(self.core))
         if snapshot is None:
             raise InputError(f"a checkpoint in {folder}", "none", "train that run first")
         load_trained(self.core, snapshot.tensors)
@@ -226,15 +247,30 @@ class Learner:
         return next(o for o in self.optimizers if any(p is parameter for p in o.param_groups[0]["params"]))
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Go on from a snapshot of this very model."""
+        """Go on from a snapshot of this very model.
+
+        Raises:
+            InputError: a part of it is missing, or is not of this model's shape.
+        """
         load_into(self.core, snapshot.tensors, "model/")
         for name, parameter in self.core.named_parameters():
             prefix = f"optimizer/{name}/"
             state = {k.removeprefix(prefix): t.clone() for k, t in snapshot.tensors.items() if k.startswith(prefix)}
             if state:
+                self._check_moments(prefix, state, parameter)
                 on_device = {k: t if k == "step" else t.to(parameter.device) for k, t in state.items()}
                 self._optimizer_of(parameter).state[parameter] = on_device
         if self.average is not None:
             load_into(self.average.module, snapshot.tensors, "ema/")
             self.average.n_averaged.fill_(snapshot.step)
         self.step = snapshot.step
+
+    def _check_moments(self, prefix: str, state: dict[str, Tensor], parameter: nn.Parameter) -> None:
+        """What an optimizer is handed must be what it keeps: one number for `step`, else the parameter's shape."""
+        muon = isinstance(self._optimizer_of(parameter), torch.optim.Muon)
+        expected = {"momentum_buffer"} if muon else {"step", "exp_avg", "exp_avg_sq"}
+        for key, tensor in state.items():
+            if tensor.shape != (() if key == "step" else parameter.shape) or state.keys() != expected:
+                found = f"{prefix}{key} {list(tensor.shape)}"
+                do = "give a checkpoint of this network with these settings"
+                raise InputError(f"{', '.join(sorted(expected))} of {prefix} as {list(parameter.shape)}", found, do)

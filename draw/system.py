@@ -9,16 +9,18 @@ import torch
 from torch import Tensor
 
 from draw import loss as objective
+from draw.completion import complete
 from draw.config import Config
 from draw.model import Draw, Scene, Step
 from draw.picture import picture, tile
 from draw.sampling import generate
+from recurrent.charts import bars
 from recurrent.config import DataConfig
 from recurrent.system import Batch, Episode, Loss, Shape
 
 __all__ = [
-    "Config", "build", "conditions", "data_for", "episode", "examples_at_once", "generate", "health", "loss", "metrics",
-    "picture", "prime", "replays", "report", "tile", "warnings",
+    "Config", "build", "charts", "complete", "conditions", "data_for", "episode", "examples_at_once", "generate",
+    "health", "loss", "metrics", "picture", "prime", "replays", "report", "tile", "warnings",
 ]  # fmt: skip
 
 ROWS = 500
@@ -136,3 +138,10 @@ def report(results: Mapping[str, Mapping[str, Tensor]], config: Config) -> dict[
         "importance_weighted_nats": {str(k): objective.importance_weighted(many[:k]).mean().item() for k in counts},
         "steps": config.steps,
     }
+
+
+def charts(metrics: Mapping[str, Any]) -> dict[str, bytes]:
+    """What every step's latents tell, on average over the images."""
+    kl, total = metrics["kl_nats_per_step"], metrics["kl_nats"]
+    title = f"{total:.1f} nats in {len(kl)} steps: what each step's latents tell of an image"
+    return {"kl-per-step": bars(kl, title=title, across="step", up="KL, nats an image")}

@@ -115,6 +115,10 @@ class System(Protocol):
         """The data's settings with what they leave to the model (`auto`) decided; by default grey levels."""
         ...
 
+    def charts(self, metrics: Mapping[str, Any]) -> dict[str, bytes]:
+        """Charts of what an evaluation found, PNGs by name; by default none."""
+        ...
+
 
 EXAMPLES_AT_ONCE = 500
 """Images in a batch of an evaluation, unless the system says otherwise."""
@@ -138,6 +142,7 @@ def load(name: str) -> System:
     defaults = {
         "tile": module.picture,
         "prime": lambda core, batch: None,
+        "charts": lambda metrics: {},
         "examples_at_once": lambda config: EXAMPLES_AT_ONCE,
         "data_for": lambda config, data: replace(data, binarise="none") if data.binarise == "auto" else data,
     }

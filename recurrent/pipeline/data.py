@@ -3,6 +3,7 @@
 All images of a source are one uint8 tensor [N, C, H, W] on the device.
 """
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import torch
@@ -76,6 +77,18 @@ class Source:
         if self._whiten:
             pixels = whiten(pixels, self._seed, "binarise", step)
         return Batch(_float(pixels), labels)
+
+    def stored(self, size: int = 1000) -> Iterator[Batch]:
+        """All training images in the order in which they are kept, each once and unmoved, `size` at a time.
+
+        Raises:
+            InputError: the images are composed anew for every batch.
+        """
+        if self._scene is not None:
+            found = "canvases drawn anew for every batch"
+            raise InputError("a fixed set of training images", found, "this works for the other datasets alone")
+        for pixels, labels in zip(self._train.pixels.split(size), self._train.labels.split(size), strict=True):
+            yield Batch(_float(pixels), labels)
 
     @property
     def device(self) -> torch.device:

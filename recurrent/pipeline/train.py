@@ -20,7 +20,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from recurrent.config import Run, TrainConfig
 from recurrent.device import make_fast, mixed_precision
 from recurrent.errors import InputError
-from recurrent.pipeline.checkpoint import Snapshot, load_into, load_trained, newest, open_run
+from recurrent.pipeline.checkpoint import Snapshot, load_into, load_trained, open_run, trained
 from recurrent.pipeline.data import Source
 from recurrent.system import Episode, load
 from recurrent.tree import map_tensors
@@ -217,7 +217,7 @@ class Learner:
         Raises:
             InputError: no run folder, no checkpoint in it, or the weights of another network.
         """
-        snapshot = newest(open_run(folder).path)
+        snapshot = trained(open_run(folder).path)
         if snapshot is None:
             raise InputError(f"a checkpoint in {folder}", "none", "train that run first")
         load_trained(self.core, snapshot.tensors)

@@ -1,6 +1,7 @@
 """The command line as a test sees it: typer's runner, and networks that were trained by it in a second."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -63,6 +64,14 @@ def small() -> list[str]:
 
 
 @pytest.fixture(scope="session")
+def measured(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the finished glimpse run, with its metrics; tests that change it copy it."""
+    path = Path(shutil.copytree(trained, tmp_path_factory.mktemp("measured") / "ram"))
+    assert saccade("glimpse", "eval", path).code == 0
+    return path
+
+
+@pytest.fixture(scope="session")
 def tiny() -> list[str]:
     """Options of a DRAW that trains in a second."""
     return TINY
@@ -92,6 +101,16 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A DRAW that knows its classes."""
     return finished(tmp_path_factory, "draw", "train", *TINY, "--labelled")
+
+
+@pytest.fixture(scope="session")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A baseline that reads the embedded digits."""
+    path = tmp_path_factory.mktemp("runs") / "classifier"
+    words = ["--kind", "fc", "--epochs", "8", "--batch-size", "128", "--threads", "1"]
+    answer = saccade("baseline", "train", *words, "--out", path)
+    assert answer.code == 0, answer
+    return path
 
 
 @pytest.fixture

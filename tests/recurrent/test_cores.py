@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from baseline import system as baseline
 from draw import system as draw
+from draw.completion import Filling
 from glimpse import system as glimpse
 from recurrent.affine import _Tape
 from recurrent.core import GRU, LSTM, RecurrentCore, Stacked, VanillaRNN
@@ -76,6 +77,20 @@ def drawing(*, alone: bool = False, shape: Shape = SHAPE, **settings: Any) -> Ca
     return Case(build, episode, accumulates=True)
 
 
+def finishing() -> Case:
+    case = drawing()
+
+    def episode(steps: int, examples: int) -> Episode:
+        inputs, scene = case.episode(steps, examples)
+        return inputs, (scene, torch.rand(examples, 1, 20, 20, generator=torch.Generator().manual_seed(5)) < 0.5)
+
+    def build() -> Core:
+        core: Any = case.build()
+        return Filling(core)
+
+    return Case(build, episode, accumulates=True)
+
+
 CASES = {
     "rnn": Case(lambda: VanillaRNN(3, 7), sequence),
     "rnn-tanh": Case(lambda: VanillaRNN(3, 7, "tanh"), sequence),
@@ -95,6 +110,7 @@ CASES = {
     "draw-colour-not-square": drawing(likelihood="logistic", shape=Shape(3, 9, 14, 5)),
     "draw-generator": drawing(alone=True),
     "draw-generator-labelled": drawing(alone=True, labelled=True, attention=False),
+    "draw-finishing": finishing(),
     "baseline-fc": looking_once("fc"),
     "baseline-conv": looking_once("conv"),
     "baseline-modern": looking_once("modern"),

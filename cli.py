@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import typer
 
 import baseline.config
+import bench.commands
 import draw.config
 import glimpse.config
 from recurrent.config import TABLES, default_run, to_dict
@@ -285,6 +286,8 @@ def _build() -> typer.Typer:
         for verb, command in verbs.items():
             group.command(verb)(command(name))
         app.add_typer(group, name=name)
+    for command in (bench.commands.benchmark, bench.commands.report):
+        app.command()(command)
     return app
 
 

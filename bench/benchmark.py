@@ -50,8 +50,8 @@ def run(plan: Plan, out: Path, processes: int, data_dir: str | None, *, fresh: b
         write_json(out / FILE, found)
         jobs = jobs_of(plan, out)
         faults = _train(jobs, processes)
-        found["failed"] = [{"run": job.folder.name, "fault": fault} for job, fault in faults.items()]
-        whole = [job for job in jobs if job not in faults]
+        found["failed"] = [{"run": folder.name, "fault": fault} for folder, fault in faults.items()]
+        whole = [job for job in jobs if job.folder not in faults]
         if not whole:
             fault = next(iter(faults.values()))
             raise InputError("at least one network that could be trained", f"none: {fault}", "mend that first")
@@ -106,13 +106,13 @@ def _begin(plan: Plan, out: Path, fresh: bool) -> dict[str, Any]:
     return new if fresh else old
 
 
-def _train(jobs: list[Job], processes: int) -> dict[Job, str]:
-    """Train all; a line for each that ends. The faults of those that failed."""
+def _train(jobs: list[Job], processes: int) -> dict[Path, str]:
+    """Train all, with a line for each that ends; the faults of those that failed, by folder."""
     faults = {}
     for count, done in enumerate(train_all(jobs, processes), 1):
         name = f"{done.job.contestant.label}, seed {done.job.seed}"
         if done.fault:
-            faults[done.job] = done.fault
+            faults[done.job.folder] = done.fault
             terminal.say(f"saccade: {name} failed: {done.fault}")
         elif done.fresh:
             terminal.say(f"{count}/{len(jobs)} {name}: {_error(done.job)[1]:.2f}% in {_seconds(done.job):.0f} s")

@@ -49,13 +49,16 @@ def run(plan: Plan, out: Path, processes: int, data_dir: str | None, *, fresh: b
     with lock(out):
         write_json(out / FILE, found)
         jobs = jobs_of(plan, out)
-        faults = _train(jobs, processes)
+        faults, trained = _train(jobs, processes)
+        if trained:  # what was measured before was measured without them
+            found.pop("costs", None), found.pop("robustness", None)
         found["failed"] = [{"run": folder.name, "fault": fault} for folder, fault in faults.items()]
         whole = [job for job in jobs if job.folder not in faults]
         if not whole:
             fault = next(iter(faults.values()))
             raise InputError("at least one network that could be trained", f"none: {fault}", "mend that first")
         found["rows"] = _rows(plan, whole)
+        write_json(out / FILE, found)
         parts: dict[str, Callable[[], Any]] = {
             "costs": lambda: costs(plan, whole),
             "growth": lambda: growth(_digit(whole[0]), 10, plan.sizes, plan.seconds),
@@ -66,7 +69,6 @@ def run(plan: Plan, out: Path, processes: int, data_dir: str | None, *, fresh: b
                 terminal.say(f"measuring: {name}")
                 found[name] = measure()
                 write_json(out / FILE, found)
-        write_json(out / FILE, found)
     return found
 
 
@@ -106,17 +108,18 @@ def _begin(plan: Plan, out: Path, fresh: bool) -> dict[str, Any]:
     return new if fresh else old
 
 
-def _train(jobs: list[Job], processes: int) -> dict[Path, str]:
-    """Train all, with a line for each that ends; the faults of those that failed, by folder."""
-    faults = {}
+def _train(jobs: list[Job], processes: int) -> tuple[dict[Path, str], int]:
+    """Train all, with a line for each that ends; the faults of those that failed, by folder, and how many learned."""
+    faults, trained = {}, 0
     for count, done in enumerate(train_all(jobs, processes), 1):
         name = f"{done.job.contestant.label}, seed {done.job.seed}"
         if done.fault:
             faults[done.job.folder] = done.fault
             terminal.say(f"saccade: {name} failed: {done.fault}")
         elif done.fresh:
+            trained += 1
             terminal.say(f"{count}/{len(jobs)} {name}: {_error(done.job)[1]:.2f}% in {_seconds(done.job):.0f} s")
-    return faults
+    return faults, trained
 
 
 def _rows(plan: Plan, whole: list[Job]) -> list[dict[str, Any]]:

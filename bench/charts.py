@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
-WIDTH, HEIGHT = 460, 300
+WIDTH, HEIGHT = 400, 280
 LEFT, RIGHT, TOP, BOTTOM = 54, 14, 14, 42
 UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 MARKERS = {
@@ -56,7 +56,7 @@ def _figures(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def chart(series: Sequence[Series], x: Axis, y: Axis, name: str, *, lines: bool = True) -> Markup:
+def chart(series: Sequence[Series], x: Axis, y: Axis, name: str) -> Markup:
     """A chart of some series, with its legend; `name` says to a screen reader what it shows."""
     drawn = [s for s in series if len(s.x)]
     if not drawn:
@@ -66,9 +66,9 @@ def chart(series: Sequence[Series], x: Axis, y: Axis, name: str, *, lines: bool 
     across = _Scale([value for s in drawn for value in s.x], x.log, LEFT, WIDTH - RIGHT, zero=False)
     up = _Scale(lows + highs, y.log, HEIGHT - BOTTOM, TOP, zero=True)
     parts = [_frame(across, up, x, y)]
-    parts += [_series(s, across, up, lines) for s in drawn]
+    parts += [_series(s, across, up) for s in drawn]
     svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(name)}">{"".join(parts)}</svg>'
-    return Markup(f'<figure class="chart">{svg}{_legend(drawn, lines)}</figure>')
+    return Markup(f'<figure class="chart">{svg}{_legend(drawn)}</figure>')
 
 
 class _Scale:
@@ -76,12 +76,13 @@ class _Scale:
 
     def __init__(self, values: Sequence[float], log: bool, start: float, end: float, zero: bool) -> None:
         self.log, self.start, self.end = log, start, end
-        if log:
-            self.floor = min([v for v in values if v > 0], default=1.0)
-            values = [max(v, self.floor) for v in values]
+        self.floor = min([v for v in values if v > 0], default=1.0)  # what is 0 stands at a logarithm's lower end
+        values = [max(v, self.floor) for v in values] if log else values
         low, high = min(values), max(values)
         self.ticks = _log_ticks(low, high) if log else _ticks(0.0 if zero else low, high)
         self.low, self.high = min(low, self.ticks[0]) if log or zero else low, max(high, self.ticks[-1])
+        if log:
+            self.floor = min(self.floor, self.low)
         if not log and not zero:
             self.ticks = [t for t in self.ticks if t >= low]
         if self.low == self.high:
@@ -134,15 +135,15 @@ def _frame(across: _Scale, up: _Scale, x: Axis, y: Axis) -> str:
     return "".join(parts)
 
 
-def _series(series: Series, across: _Scale, up: _Scale, lines: bool) -> str:
+def _series(series: Series, across: _Scale, up: _Scale) -> str:
     points = [(across(a), up(b)) for a, b in zip(series.x, series.y, strict=True)]
     parts = []
-    if lines and len(points) > 1:
+    if len(points) > 1:
         path = "M" + "L".join(f"{a} {b}" for a, b in points)
         parts.append(f'<path class="line{" dashed" if series.dashed else ""}" d="{path}"/>')
     for (a, _), (low, high) in zip(points, series.spread, strict=False):
         parts.append(f'<path class="spread" d="M{a} {up(low)}V{up(high)}"/>')
-    if not lines or len(points) <= 12:
+    if len(points) <= 12:
         for (a, b), x, y in zip(points, series.x, series.y, strict=True):
             marker = MARKERS.get(series.family, MARKERS["ram"]).format(x=a, y=b)
             title = f"<title>{escape(series.label)}: {short(x)}, {short(y)}</title>"
@@ -150,13 +151,13 @@ def _series(series: Series, across: _Scale, up: _Scale, lines: bool) -> str:
     return f'<g class="s-{escape(series.family)}">{"".join(parts)}</g>'
 
 
-def _legend(series: Sequence[Series], lines: bool) -> str:
+def _legend(series: Sequence[Series]) -> str:
     items, seen = [], set()
     for s in series:
         if s.label in seen:
             continue
         seen.add(s.label)
-        line = f'<path class="line{" dashed" if s.dashed else ""}" d="M1 8H27"/>' if lines else ""
+        line = f'<path class="line{" dashed" if s.dashed else ""}" d="M1 8H27"/>' if len(s.x) > 1 else ""
         marker = MARKERS.get(s.family, MARKERS["ram"]).format(x=14, y=8)
         mark = f'<g class="s-{escape(s.family)}">{line}<g class="marker">{marker}</g></g>'
         items.append(f'<li><svg viewBox="0 0 28 16" aria-hidden="true">{mark}</svg>{escape(s.label)}</li>')

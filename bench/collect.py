@@ -128,9 +128,9 @@ def _headline(metrics: Mapping[str, Any]) -> tuple[str, float] | None:
     """The number by which a run is known."""
     errors = metrics.get("error_percent")
     if isinstance(errors, Mapping):
-        return next((("test error, %", float(v)) for v in errors.values() if isinstance(v, int | float)), None)
+        return next((("% test error", float(v)) for v in errors.values() if isinstance(v, int | float)), None)
     bound = metrics.get("bound_nats")
-    return ("bound, nats", float(bound)) if isinstance(bound, int | float) else None
+    return ("nats, bound", float(bound)) if isinstance(bound, int | float) else None
 
 
 def _curve(folder: Path, epochs: int) -> tuple[tuple[list[float], list[float]], str, bool]:
@@ -152,4 +152,5 @@ def _curve(folder: Path, epochs: int) -> tuple[tuple[list[float], list[float]], 
     thin = points[:: -(-len(points) // MOST_POINTS) or 1]
     if points and thin[-1] != points[-1]:
         thin.append(points[-1])
-    return ([e for e, _ in thin], [v for _, v in thin]), of.replace("_", " "), last >= 1
+    kind = "loss" if of == "loss" else "cross-entropy of the answer"
+    return ([e for e, _ in thin], [v for _, v in thin]), kind, last >= 1

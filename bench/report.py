@@ -20,7 +20,8 @@ LARGEST = 5_000_000
 FILM_BYTES = 3_500_000
 """What all its films may take together."""
 
-FILMS = 8
+FILMS = 6
+"""Most films of a page."""
 
 
 

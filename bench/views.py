@@ -124,7 +124,7 @@ def _row(row: dict[str, Any], cost: dict[str, Any]) -> Row:
         best = cost["throughput"]
         rate = best["images_per_second"]
         cells["throughput"] = Cell(short(rate), rate, f"batch {best['batch']}")
-        training = f"{short(cost['training_peak_bytes'])}B to train at batch {cost['training_batch']}"
+        training = f"{short(cost['training_peak_bytes'])}B in training"
         cells["peak_memory"] = Cell(f"{short(cost['peak_memory_bytes'])}B", cost["peak_memory_bytes"], training)
     cells["train_seconds"] = Cell(short(seconds["mean"]), seconds["mean"])
     seeds = ", ".join(map(str, row["seeds"]))
@@ -165,12 +165,21 @@ def _tradeoff(rows: list[dict[str, Any]], costs: dict[str, Any]) -> dict[str, Ma
         ("pixels_read", "pixels read an image"),
     ):
         series = []
-        for row in measured:
-            error = row["error_percent"]
-            ends = [(error["min"], error["max"])]
-            series.append(Series(row["label"], row["family"], [costs[row["name"]][key]], [error["mean"]], spread=ends))
-        found[words] = chart(series, Axis(words, log=True), Axis("test error, %"), f"Error by {words}", lines=False)
+        for label, family, rows_of in _grouped(measured):
+            errors = [row["error_percent"] for row in rows_of]
+            ends = [(error["min"], error["max"]) for error in errors]
+            across = [costs[row["name"]][key] for row in rows_of]
+            series.append(Series(label, family, across, [error["mean"] for error in errors], spread=ends))
+        found[words] = chart(series, Axis(words, log=True), Axis("test error, %"), f"Error by {words}")
     return found
+
+
+def _grouped(rows: list[dict[str, Any]]) -> list[tuple[str, str, list[dict[str, Any]]]]:
+    """RAM's rows as one line by the number of its glimpses, every other row by itself: label, family, rows."""
+    rams = [row for row in rows if row["family"] == "ram" and row["ranked"]]
+    counts = ", ".join(str(row["settings"]["glimpses"]) for row in rams)
+    first = [(f"RAM, {counts} glimpses", "ram", rams)] if rams else []
+    return first + [(row["label"], row["family"], [row]) for row in rows if row not in rams]
 
 
 def _growth(growth: dict[str, Any]) -> dict[str, Markup]:

@@ -189,14 +189,15 @@ def costs(plan: Plan, whole: list[Job]) -> dict[str, dict[str, Any]]:
         found[name] = {**counted, "training_peak_bytes": peak, "training_batch": len(some.labels)}
         core.eval().requires_grad_(False)
         answers[name] = (core, package, run.model, some.images)
-        replays[name] = lambda replay=traced(answer, images), i=images: replay(i)
+        recorded = traced(answer, images)
+        replays[name] = lambda replay=recorded, i=images: replay(i)
         eager[name] = lambda a=answer, i=images: a(i)
     with torch.inference_mode():
-        recorded, stepped = interleaved(replays, plan.seconds / 2), interleaved(eager, plan.seconds / 4)
+        replayed, stepped = interleaved(replays, plan.seconds / 2), interleaved(eager, plan.seconds / 4)
         for name in found:
             found[name] |= {
-                "latency_ms": recorded[name].cpu_ms,
-                "latency_wall_ms": recorded[name].wall_ms,
+                "latency_ms": replayed[name].cpu_ms,
+                "latency_wall_ms": replayed[name].wall_ms,
                 "latency_eager_ms": stepped[name].cpu_ms,
                 "throughput": throughput(_batched(*answers[name]), plan.largest_batch, plan.seconds / 8),
             }

@@ -112,9 +112,7 @@ def flat(metrics: Mapping[str, Any], before: str = "") -> dict[str, Any]:
         name = f"{before}{key.replace('_', ' ')}"
         if isinstance(value, Mapping):
             found |= flat(value, f"{name}: ")
-        elif not isinstance(value, list):
-            found[name] = value
-        elif len(value) <= 12 and all(isinstance(item, int | float) for item in value):
+        elif not isinstance(value, list) or (len(value) <= 12 and all(isinstance(v, int | float) for v in value)):
             found[name] = value
     return found
 

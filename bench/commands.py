@@ -17,7 +17,7 @@ def benchmark(
         "runs/benchmark"
     ),
     dataset: Annotated[str, typer.Option(help=f"One of {', '.join(DATASETS)}.")] = "digits",
-    full: Annotated[bool, typer.Option("--full", help="All rows of the papers' tables, trained in full: hours.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="All rows of the papers' tables: hours.")] = False,
     jobs: Annotated[int, typer.Option(min=0, help="Networks trained at a time; 0: as many as there are cores.")] = 0,
     fresh: Annotated[bool, typer.Option("--fresh", help="Measure anew; trained networks are kept.")] = False,
     data_dir: DataDir = None,

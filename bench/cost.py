@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, addmm_flop
 
@@ -95,7 +96,10 @@ class _Live(TorchDispatchMode):
         for tensor in torch.utils._pytree.tree_leaves(made):
             if isinstance(tensor, Tensor) and _storage(tensor) not in given:
                 storage = tensor.untyped_storage()
-                self.known[storage._cdata] = (torch.multiprocessing.reductions.StorageWeakRef(storage), storage.nbytes())
+                self.known[storage._cdata] = (
+                    StorageWeakRef(storage),
+                    storage.nbytes(),
+                )
         self.known = {key: value for key, value in self.known.items() if not value[0].expired()}
         self.most = max(self.most, sum(size for _, size in self.known.values()))
         return made

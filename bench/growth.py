@@ -36,7 +36,7 @@ def growth(digit: Tensor, classes: int, sizes: Sequence[int], seconds: float) ->
         Per network label, family, latency, multiply-adds and memory by size, the exponents fitted to them, and the size
         from which on it is slower than `REFERENCE`.
     """
-    answers, jobs, counts = {}, {}, {}
+    jobs, counts = {}, {}
     with torch.inference_mode():
         for size in sizes:
             images = amid(digit, size)
@@ -44,8 +44,8 @@ def growth(digit: Tensor, classes: int, sizes: Sequence[int], seconds: float) ->
                 core, package, config = untrained(system, model, Shape(1, size, size, classes))
                 answer = Answer(core, package, config, images)
                 counts[name, size] = (multiply_adds(answer, images), peak_bytes(lambda a=answer, i=images: a(i)))
-                answers[name, size] = answer
-                jobs[f"{name} {size}"] = lambda replay=traced(answer, images), i=images: replay(i)
+                recorded = traced(answer, images)
+                jobs[f"{name} {size}"] = lambda replay=recorded, i=images: replay(i)
         timings = interleaved(jobs, seconds)
     found = {}
     for name, (label, _, _, family) in NETWORKS.items():

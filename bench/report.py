@@ -24,7 +24,6 @@ FILMS = 6
 """Most films of a page."""
 
 
-
 def report(folders: list[Path], out: Path, data_dir: str | None = None) -> tuple[Path, list[str]]:
     """Write the page about some folders to `out`; the file, and a line for each thing that is missing from it.
 
@@ -56,7 +55,7 @@ def render(found: Found, films: dict[Path, Film], notes: dict[Path, str]) -> byt
         notes=notes,
         faults=found.faults,
         facts=facts() | {"command": ["saccade", *sys.argv[1:]]},
-        colours={name: "#%02x%02x%02x" % getattr(palette, name) for name in ("GROUND", "INK", "QUIET", "FAINT")},
+        colours={name: "#" + bytes(getattr(palette, name)).hex() for name in ("GROUND", "INK", "QUIET", "FAINT")},
     )
     return page.encode()
 
@@ -83,4 +82,3 @@ def _films(found: Found, data_dir: str | None) -> tuple[dict[Path, Film], dict[P
         elif film:
             notes[run.path] = "its film would make the page too large"
     return films, notes
-

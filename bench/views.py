@@ -131,7 +131,9 @@ def _row(row: dict[str, Any], cost: dict[str, Any]) -> Row:
     return Row(row["label"], row["family"], "", row["dataset"], row["command"], seeds, cells)
 
 
-def _findings(rows: list[dict[str, Any]], costs: dict[str, Any], growth: dict[str, Any] | None) -> list[tuple[str, str]]:
+def _findings(
+    rows: list[dict[str, Any]], costs: dict[str, Any], growth: dict[str, Any] | None
+) -> list[tuple[str, str]]:
     """The result in a few numbers; only what was measured."""
     found = []
     ours = [row for row in rows if row["source"] == "measured" and row["ranked"]]
@@ -143,10 +145,14 @@ def _findings(rows: list[dict[str, Any]], costs: dict[str, Any], growth: dict[st
         found.append((f"{error:.2f}%", f"test error of {best['label']}; the residual CNN has {other:.2f}%"))
         if best["name"] in costs and cnn["name"] in costs:
             own, its = costs[best["name"]]["multiply_adds"], costs[cnn["name"]]["multiply_adds"]
-            found.append((f"{its / own:.1f} ×", f"as many multiply-adds in the residual CNN: {short(its)}, {short(own)}"))
+            found.append(
+                (f"{its / own:.1f} ×", f"as many multiply-adds in the residual CNN: {short(its)}, {short(own)}")
+            )
     if growth:
         ram, its = growth["networks"]["ram"], growth["networks"]["cnn"]
-        found.append((f"{ram['exponent']['latency_ms']:+.2f}", "exponent with which RAM's latency grows with the image"))
+        found.append(
+            (f"{ram['exponent']['latency_ms']:+.2f}", "exponent with which RAM's latency grows with the image")
+        )
         if REFERENCE_SIZE in growth["sizes"]:
             at = growth["sizes"].index(REFERENCE_SIZE)
             one, other = ram["latency_ms"][at], its["latency_ms"][at]

@@ -15,7 +15,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-
 LARGE = 16
 """Images of more than so many times the largest window's pixels are not padded."""
 
@@ -110,7 +109,7 @@ class Retina:
         return list(seen.split([side**2 for side in self.sides], dim=2))
 
     def _pixel_offsets(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-        """Half the side of each scale [S, 1]; for each of the P pixels of all windows its scale [P] and place [P, 2]."""
+        """Half the side of each scale [S, 1]; of each of the P pixels of all windows the scale [P] and place [P, 2]."""
         if device not in self._places:
             half = torch.tensor([side / 2 for side in self.sides], device=device)[:, None]
             counts = torch.tensor([side**2 for side in self.sides])

@@ -20,7 +20,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 from tiny import tiny
 
 
-
 def saccade(*words: str | Path) -> tuple[int, str, list[str]]:
     """Exit code, stdout, and stderr's lines."""
     result = CliRunner().invoke(app, [str(word) for word in words], prog_name="saccade", catch_exceptions=False)
@@ -68,7 +67,9 @@ def test_the_command_of_a_row_makes_its_run(content: dict[str, Any], measured: P
     words = typed(run).split()
     code, out, _ = saccade("glimpse", "train", *words, "--show-config", "--json")
     assert code == 0
-    assert json.loads(out) == json.loads((measured / "runs" / "window-6-seed0" / "run.json").read_text()) | json.loads(out)
+    assert json.loads(out) == json.loads((measured / "runs" / "window-6-seed0" / "run.json").read_text()) | json.loads(
+        out
+    )
 
 
 def test_it_goes_on_where_it_stopped(measured: Path, tmp_path: Path) -> None:
@@ -125,7 +126,7 @@ def test_bad_input(measured: Path, tmp_path: Path) -> None:
     (tmp_path / "other" / "thesis.txt").touch()
     with pytest.raises(InputError, match="or a benchmark's, found other files"):
         benchmark.run(tiny(), tmp_path / "other", 1, None)
-    with pytest.raises(InputError, match="the benchmark begun in .*, found one of digits"):
+    with pytest.raises(InputError, match=r"the benchmark begun in .*, found one of digits"):
         benchmark.run(tiny()._replace(full=True), measured, 1, None)
     (tmp_path / "benchmark.json").write_text(json.dumps({"format": 99}))
     with pytest.raises(InputError, match="format 1 of a benchmark, found 99"):

@@ -75,11 +75,8 @@ def layout(chosen: Tensor, examples: int, side: int, scene: Scene, seed: int, pu
     empty or not, of any image of the pool except the digit's own. Digits of several sizes, each as likely as any other,
     lie in the middle of boxes of the largest size, which are what is placed.
     """
-    room, cut, drop = (
-        scene.size - (scene.sides[1] if scene.sides else side) + 1,
-        side - scene.piece_size + 1,
-        scene.size - scene.piece_size + 1,
-    )
+    largest = scene.sides[1] if scene.sides else side
+    room, cut, drop = scene.size - largest + 1, side - scene.piece_size + 1, scene.size - scene.piece_size + 1
     below = [room, room] + [max(examples - 1, 1), cut, cut, drop, drop] * scene.pieces
     drawn = integers(seed, purpose, step, len(chosen), below).to(chosen.device)
     ahead, cut_top, cut_left, piece_top, piece_left = drawn[:, 2:].reshape(len(chosen), -1, 5).unbind(2)

@@ -16,9 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from draw.config import Config
+from draw.passage import Begin, Weights, passage
+from draw.sights import Optics
 from draw.windows import WholeReader, WholeWriter, WindowReader, WindowWriter
 from recurrent.affine import affine
-from recurrent.core import RecurrentCore, build_core
+from recurrent.core import LSTM, LSTMState, RecurrentCore, build_core
 from recurrent.system import Shape
 from recurrent.tree import map_tensors, named_tensors
 
@@ -164,6 +166,41 @@ class Draw(RecurrentCore[Tensor, State, Any, Step]):
         z = mu + log_sigma.exp() * inputs  # (6) z ~ Q(Z | h_enc)
         stroke, generator = self.generator(z, state.generator, label)  # (7), (8)
         return Step(stroke.canvas, stroke.write, stroke.log_scale, window, mu, log_sigma), State(encoder, generator)
+
+    def passage(self, inputs: Tensor, state: State, context: Any) -> tuple[Step, State] | None:
+        """With windows and one LSTM each way: see `draw.passage`."""
+        (x, label), generator = context, self.generator
+        read, write, cores = self.read, generator.write, (self.encoder.core, generator.decoder.core)
+        if not (isinstance(read, WindowReader) and isinstance(write, WindowWriter)):
+            return None
+        if not all(isinstance(core, LSTM) for core in cores) or inputs.requires_grad or x.requires_grad:
+            return None
+        optics = Optics(write.attention.count, read.attention.count, *x.shape[-2:], like=state.generator.canvas)
+        begin = Begin(*state.encoder, *state.generator.decoder, canvas=state.generator.canvas)
+        found = passage(optics, inputs, x, label, begin, self._weights(read, write), LARGEST_LOG_SIGMA)
+        canvas, mu, log_sigma, aims, end = found
+        written = write.attention.rectangle(write.attention.aim(aims[1:, :, 0].flatten(0, 1)))
+        seen = read.attention.rectangle(read.attention.aim(aims[:-1, :, 1].flatten(0, 1)))
+        shape = (*mu.shape[:2], -1)
+        log_scale = generator.log_scale.expand(*shape)
+        step = Step(canvas, written.view(shape), log_scale, seen.view(shape), mu, log_sigma)
+        decoder = LSTMState(end.h_dec, end.c_dec)
+        return step, State(LSTMState(end.h_enc, end.c_enc), Writing(end.canvas, decoder))
+
+    def _weights(self, read: WindowReader, write: WindowWriter) -> Weights:
+        """The model's weights as the four products of a passage take them."""
+        encoder, decoder, latent = self.encoder.core.cell, self.generator.decoder.core.cell, self.latent
+        heads = (write.patch, write.attention.linear, read.attention.linear)
+        return Weights(
+            torch.cat([encoder.weight_hh, encoder.weight_ih], dim=1),
+            encoder.bias_ih + encoder.bias_hh,
+            self.posterior.weight,
+            self.posterior.bias,
+            torch.cat([decoder.weight_hh, decoder.weight_ih[:, latent:], decoder.weight_ih[:, :latent]], dim=1),
+            decoder.bias_ih + decoder.bias_hh,
+            torch.cat([head.weight for head in heads]),
+            torch.cat([head.bias for head in heads]),
+        )
 
     def latents(self, h_enc: Tensor) -> tuple[Tensor, Tensor]:
         """mu = W(h_enc), log sigma = W(h_enc): equations 1 and 2, each [B, Z]."""

@@ -52,7 +52,10 @@ class Attention(nn.Module):
 
     def forward(self, h: Tensor) -> Aim:
         with torch.autocast(h.device.type, enabled=False):
-            found = affine((h,), (self.linear.weight,), (self.linear.bias,))  # equation 21
+            return self.aim(affine((h,), (self.linear.weight,), (self.linear.bias,)))  # equation 21
+
+    def aim(self, found: Tensor) -> Aim:
+        """From (g~_X, g~_Y, log sigma^2, log delta~, log gamma) [B, 5] to the window."""
         g = found[:, :2].clamp(-FARTHEST, FARTHEST)
         log_variance, log_stride, log_gamma = found[:, 2:].clamp(-LARGEST_LOG, LARGEST_LOG).unbind(1)
         x, y = from_draw(g[:, 0], self.width), from_draw(g[:, 1], self.height)  # equations 22, 23

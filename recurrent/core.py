@@ -38,6 +38,11 @@ class RecurrentCore(nn.Module, Generic[Inputs, State, Context, Output]):
         """What a step needs of the context, computed once per unroll (e.g. padded images). The context by default."""
         return context
 
+    def passage(self, inputs: Any, state: State, context: Any) -> tuple[Any, State] | None:
+        """All steps at once, where the core knows a faster way to what stepping gives (up to rounding): the stacked
+        outputs [T, B, ...] and the last state. `context` is prepared. None, the default: it must be stepped."""
+        return None
+
     def readout(self, outputs: Any, state: State) -> Any:
         """What follows from the steps and does not feed back, for all steps at once: from what `forward` gave, stacked
         [T, B, ...], and the last state to what `unroll` returns. The stacked outputs by default."""

@@ -1,4 +1,7 @@
-"""Where and in which number format the products run."""
+"""Where and in which number format the products run, and how the processor's memory is kept."""
+
+import ctypes
+import platform
 
 import torch
 
@@ -30,3 +33,23 @@ def allow_fast_fp32() -> bool:
     if error > 1e-5:
         matmul.fp32_precision = before
     return error <= 1e-5
+
+
+def make_fast(device: torch.device) -> None:
+    """What makes torch faster on that device without changing what it computes; for this process, once or more."""
+    if device.type == "cpu":
+        allow_fast_fp32()
+        keep_freed_memory()
+
+
+def keep_freed_memory() -> bool:
+    """Let glibc keep the memory that a training step frees, for the next one; say whether it does.
+
+    It would give it back to the system after every step and fetch it anew, page by page, in the next: a fifth of a
+    training of DRAW. What is kept is what one step needs at most.
+    """
+    trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    libc = ctypes.CDLL(None)
+    return bool(libc.mallopt(mmap_threshold, 2**25) and libc.mallopt(trim_threshold, 2**31 - 1))

@@ -1,42 +1,62 @@
 """An LSTM's gates as one differentiable function: what autograd would do in some forty small operations, in twenty."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 
+class Opened(NamedTuple):
+    """What the derivative needs: the gates after their sigmoid or tanh [B, 4 H], and tanh of the new cell [B, H]."""
+
+    gates: Tensor
+    tanh: Tensor
+
+
+def open_gates(gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Opened]:
+    """From the gates' inputs [B, 4 H], in torch's order, and the cell c [B, H] to h, the new c, and `Opened`."""
+    size = c.shape[1]
+    opened = gates.to(c.dtype, copy=True)
+    opened[:, 2 * size : 3 * size].mul_(2)  # tanh(g) = 2 sigmoid(2 g) - 1: one function for all four, and faster
+    opened.sigmoid_()
+    i, f, g, o = opened.split(size, dim=1)
+    g.mul_(2).sub_(1)
+    new = torch.addcmul(f * c, i, g)
+    tanh = (2 * new).sigmoid_().mul_(2).sub_(1)
+    return o * tanh, new, Opened(opened, tanh)
+
+
+def differentiate_gates(dh: Tensor, dc: Tensor, c: Tensor, opened: Opened) -> tuple[Tensor, Tensor]:
+    """From dL/dh and dL/dc' [B, H] to dL/dgates [B, 4 H] and dL/dc, in c's type."""
+    gates, tanh = opened
+    i, f, g, o = gates.split(c.shape[1], dim=1)
+    dc = torch.addcmul(dc, torch.ops.aten.tanh_backward(dh, tanh), o)
+    slopes = torch.addcmul(gates, gates, gates, value=-1)  # sigmoid' = s (1 - s), for i, f and o
+    di, df, dg, do = slopes.split(c.shape[1], dim=1)
+    di.mul_(g).mul_(dc)
+    df.mul_(c).mul_(dc)
+    do.mul_(tanh).mul_(dh)
+    torch.mul(torch.ops.aten.tanh_backward(dc, g), i, out=dg)
+    return slopes, dc * f
+
+
 class _Gates(torch.autograd.Function):
-    """From the gates' inputs [B, 4 H], in torch's order, and the cell c [B, H] to h and the new c, in c's type."""
+    """`open_gates` with its derivative."""
 
     @staticmethod
     def forward(ctx: Any, gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        h, new, opened = open_gates(gates, c)
         ctx.type = gates.dtype
-        size = c.shape[1]
-        opened = gates.to(c.dtype, copy=True)
-        opened[:, 2 * size : 3 * size].mul_(2)  # tanh(g) = 2 sigmoid(2 g) - 1: one function for all four, and faster
-        opened.sigmoid_()
-        i, f, g, o = opened.split(size, dim=1)
-        g.mul_(2).sub_(1)
-        new = torch.addcmul(f * c, i, g)
-        tanh = (2 * new).sigmoid_().mul_(2).sub_(1)
-        ctx.save_for_backward(opened, c, tanh)
-        return o * tanh, new
+        ctx.save_for_backward(c, *opened)
+        return h, new
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dh: Tensor, dc: Tensor) -> tuple[Tensor, Tensor]:
-        opened, c, tanh = ctx.saved_tensors
-        i, f, g, o = opened.split(c.shape[1], dim=1)
-        dc = torch.addcmul(dc, torch.ops.aten.tanh_backward(dh, tanh), o)
-        slopes = torch.addcmul(opened, opened, opened, value=-1)  # sigmoid' = s (1 - s), for i, f and o
-        di, df, dg, do = slopes.split(c.shape[1], dim=1)
-        di.mul_(g).mul_(dc)
-        df.mul_(c).mul_(dc)
-        do.mul_(tanh).mul_(dh)
-        torch.mul(torch.ops.aten.tanh_backward(dc, g), i, out=dg)
-        return slopes.to(ctx.type), dc * f
+        c, *opened = ctx.saved_tensors
+        dgates, dc = differentiate_gates(dh, dc, c, Opened(*opened))
+        return dgates.to(ctx.type), dc
 
 
 def lstm_gates(gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:

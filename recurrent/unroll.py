@@ -44,6 +44,10 @@ def unroll(
     outputs = []
     with shared_weights():
         prepared = core.prepare(context)
+        if detach_every is None and on_state is None:
+            at_once = core.passage(inputs, state, prepared)
+            if at_once is not None:
+                return core.readout(*at_once), at_once[1]
         for t in range(length):
             if detach_every is not None and t > 0 and t % detach_every == 0:
                 state = core.detach(state)

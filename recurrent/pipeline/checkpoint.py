@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from recurrent.errors import InputError
 from recurrent.files import MAX_JSON_BYTES, lock, parse_json, write_json, write_whole
 from recurrent.run_folder import RunFolder, create, open_run
+from recurrent.shipped import WEIGHTS
 
 __all__ = [
     "RunFolder",
@@ -33,6 +34,7 @@ __all__ = [
     "open_run",
     "read",
     "save",
+    "trained",
     "write_json",
 ]
 
@@ -101,6 +103,18 @@ def newest(path: Path | str) -> Snapshot | None:
     if damaged is None:
         return None
     raise InputError("a whole checkpoint", f"{damaged.found}, and none before it", "begin anew with --fresh")
+
+
+def trained(path: Path | str) -> Snapshot | None:
+    """The weights of a run folder, for use: of its last whole checkpoint, or of a shipped network's one file.
+
+    Raises:
+        InputError: there are some, and none is whole.
+    """
+    if (snapshot := newest(path)) is not None:
+        return snapshot
+    file = Path(path) / WEIGHTS
+    return read(file) if file.exists() else None
 
 
 def read(path: Path) -> Snapshot:

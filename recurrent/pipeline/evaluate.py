@@ -9,12 +9,11 @@ from torch import Tensor
 
 from recurrent.config import Run
 from recurrent.core import RecurrentCore
+from recurrent.device import make_fast
 from recurrent.errors import InputError
 from recurrent.pipeline.data import Source
 from recurrent.system import Batch, Episode, Trace, load
 from recurrent.unroll import Unrolled
-
-BATCH = 500
 
 
 @torch.no_grad()
@@ -29,6 +28,7 @@ def evaluate(
     Noise is drawn from the run's seed, so that the same weights always get the same numbers on one machine.
     """
     system = load(run.system)
+    make_fast(source.device)
     whole = source.held_out(split)
     conditions = system.conditions(run.model)
     main = next(iter(conditions))
@@ -36,7 +36,7 @@ def evaluate(
     for name, config in conditions.items():
         generator = torch.Generator().manual_seed(run.train.seed)
         parts: dict[str, list[Mapping[str, Tensor]]] = defaultdict(list)
-        size = getattr(system, "examples_at_once", lambda _: BATCH)(config)
+        size = system.examples_at_once(config)
         for images, labels in zip(whole.images.split(size), whole.labels.split(size), strict=True):
             episode = system.episode(Batch(images, labels), config, generator)
             outputs = _unroll(core, episode)

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from recurrent.config import Run, TrainConfig
-from recurrent.device import allow_fast_fp32, mixed_precision
+from recurrent.device import make_fast, mixed_precision
 from recurrent.errors import InputError
-from recurrent.pipeline.checkpoint import Snapshot, load_into, load_trained, newest, open_run
+from recurrent.pipeline.checkpoint import Snapshot, load_into, load_trained, open_run, trained
 from recurrent.pipeline.data import Source
 from recurrent.system import Episode, load
 from recurrent.tree import map_tensors
@@ -122,12 +122,10 @@ class Learner:
             cpu=device.type == "cpu",
             kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],  # a control trains no policy
         )
-        if device.type == "cpu":
-            allow_fast_fp32()
+        make_fast(device)
         torch.manual_seed(config.seed)
         self.core = self.system.build(run.model, source.shape).to(device)
-        if prime := getattr(self.system, "prime", None):
-            prime(self.core, source.batch(0, min(source.examples, PRIMED_BY)))
+        self.system.prime(self.core, source.batch(0, min(source.examples, PRIMED_BY)))
         self.optimizers = optimizers(self.core, config)
         self.model = self.accelerator.prepare(Unrolled(self.core, config.detach_every or None))
         average = get_ema_multi_avg_fn(config.ema)
@@ -219,7 +217,7 @@ class Learner:
         Raises:
             InputError: no run folder, no checkpoint in it, or the weights of another network.
         """
-        snapshot = newest(open_run(folder).path)
+        snapshot = trained(open_run(folder).path)
         if snapshot is None:
             raise InputError(f"a checkpoint in {folder}", "none", "train that run first")
         load_trained(self.core, snapshot.tensors)

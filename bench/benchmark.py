@@ -51,7 +51,7 @@ def run(plan: Plan, out: Path, processes: int, data_dir: str | None, *, fresh: b
         jobs = jobs_of(plan, out)
         faults, trained = _train(jobs, processes)
         if trained:  # what was measured before was measured without them
-            found.pop("costs", None), found.pop("robustness", None)
+            found = {key: value for key, value in found.items() if key not in ("costs", "robustness")}
         found["failed"] = [{"run": folder.name, "fault": fault} for folder, fault in faults.items()]
         whole = [job for job in jobs if job.folder not in faults]
         if not whole:

@@ -46,7 +46,8 @@ def interleaved(jobs: Mapping[str, Callable[[], Any]], seconds: float, rounds: i
 
 def _block(job: Callable[[], Any]) -> int:
     """Calls in a block, after two to warm up."""
-    job(), job()
+    for _ in range(2):
+        job()
     start = time.process_time()
     job()
     return max(1, round(BLOCK_SECONDS / max(time.process_time() - start, 1e-6)))

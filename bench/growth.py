@@ -51,9 +51,10 @@ def growth(digit: Tensor, classes: int, sizes: Sequence[int], seconds: float) ->
     for name, (label, _, _, family) in NETWORKS.items():
         latency = [timings[f"{name} {size}"].cpu_ms for size in sizes]
         adds, memory = zip(*(counts[name, size] for size in sizes), strict=True)
+        quickest = [timings[f"{name} {size}"].quick_ms for size in sizes]
         measured = {"latency_ms": latency, "multiply_adds": list(adds), "peak_memory_bytes": list(memory)}
         fitted = {kind: exponent(sizes, values) for kind, values in measured.items()}
-        found[name] = {"label": label, "family": family, **measured, "exponent": fitted}
+        found[name] = {"label": label, "family": family, **measured, "quickest_ms": quickest, "exponent": fitted}
     own = found[REFERENCE]["latency_ms"]
     for name, network in found.items():
         if name != REFERENCE:

@@ -58,7 +58,7 @@ class Quick(NamedTuple):
 
 
 EPOCHS = {
-    ("digits", False): Quick(ram=100, fc=60, cnn=30),
+    ("digits", False): Quick(ram=80, fc=60, cnn=30),
     ("digits", True): Quick(ram=300, fc=150, cnn=60),
     ("mnist", False): Quick(ram=12, fc=12, cnn=4),
     ("mnist", True): Quick(ram=60, fc=60, cnn=20),

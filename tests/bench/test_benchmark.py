@@ -56,7 +56,7 @@ def test_the_glimpses_do_not_pay_for_the_size_of_the_image(content: dict[str, An
 def test_robustness_has_a_point_for_every_setting(content: dict[str, Any]) -> None:
     for key in ("pieces", "side"):
         part = content["robustness"][key]
-        assert part["error_percent"].keys() == {"ram-6", "ram-6-mixed", "cnn"}
+        assert part["error_percent"].keys() == {"ram-6", "ram-6-mixed"}
         assert all(len(errors) == len(part["x"]) for errors in part["error_percent"].values())
         assert all(0 <= error <= 100 for errors in part["error_percent"].values() for error in errors)
 

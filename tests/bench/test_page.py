@@ -107,7 +107,9 @@ def test_chromium_shows_it_without_complaint(page: Path, browser: Any) -> None:
     run("document.querySelectorAll('details').forEach(d => d.open = true)")
     assert browser.get_log("browser") == []
     events = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    urls = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
+    sent = [event["params"] for event in events if event["method"] == "Network.requestWillBeSent"]
+    own = [request for request in sent if request["documentURL"].startswith(page.as_uri())]  # not the empty tab's
+    urls = [request["request"]["url"] for request in own]
     assert urls, "the log has at least the page itself"
     assert [url for url in urls if not url.startswith(("file:", "data:"))] == []
 

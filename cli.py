@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import typer
 
 import baseline.config
+import bench.commands
 import draw.config
 import glimpse.config
 from recurrent.config import TABLES, default_run, to_dict
@@ -489,7 +490,7 @@ def _build() -> typer.Typer:
             group.command(verb)(command(name))
         app.add_typer(group, name=name)
     app.add_typer(models_app(), name="models")
-    for command in (reproduce, gradients, cores):
+    for command in (reproduce, gradients, cores, bench.commands.benchmark, bench.commands.report):
         app.command()(command)
     return app
 

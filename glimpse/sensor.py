@@ -3,8 +3,10 @@
 Patch s of S covers (2^s g) x (2^s g) pixels around the location and is averaged down to g x g. Beyond the border
 everything is 0. The window's corner is rounded to whole pixels, so a patch is a copy: no gradient reaches the location.
 
-A window is copied row by row: every row of every image is an entry of one overlapping view of memory, so that all
-patches of a batch are a single `index_select`. Averaging is one matrix product.
+On images little larger than its windows the sensor pads them once, and copies a window row by row: every row of every
+image is an entry of one overlapping view of memory, so that all patches of a batch are a single `index_select`. On
+larger ones padding would cost more than looking, so nothing but the windows is touched, pixel by pixel: the cost of a
+glimpse does not grow with the image. Both see the same to the last bit. Averaging is one matrix product.
 """
 
 from typing import NamedTuple
@@ -13,9 +15,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+LARGE = 16
+"""Images of more than so many times the largest window's pixels are not padded."""
+
 
 class Canvas(NamedTuple):
-    """Images with a zero border wide enough for every window, as [B, C*H*W], and what is needed to index them."""
+    """Images as [B, C*H*W], with a zero border wide enough for every window where the retina pads, and how to index."""
 
     pixels: Tensor
     size: Tensor  # (width, height) of the image without its border, pixels [2]
@@ -29,16 +34,21 @@ class Retina:
         patch: g, side of a patch, pixels.
         scales: S, number of patches.
         channels, height, width: of the images.
+        pad: whether images are padded; None leaves it to their size.
     """
 
-    def __init__(self, patch: int, scales: int, channels: int, height: int, width: int) -> None:
+    def __init__(
+        self, patch: int, scales: int, channels: int, height: int, width: int, *, pad: bool | None = None
+    ) -> None:
         self.patch, self.scales, self.channels = patch, scales, channels
         self.height, self.width = height, width
         self.sides = [patch * 2**s for s in range(scales)]
-        self.border = (self.sides[-1] + 1) // 2
+        self.pad = height * width <= LARGE * self.sides[-1] ** 2 if pad is None else pad
+        self.border = (self.sides[-1] + 1) // 2 if self.pad else 0
         self.stride = width + 2 * self.border  # of a padded row
         self.plane = self.stride * (height + 2 * self.border)
         self._offsets: dict[torch.device, list[Tensor]] = {}
+        self._places: dict[torch.device, tuple[Tensor, Tensor, Tensor]] = {}
         self._pools: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
 
     @property
@@ -51,10 +61,12 @@ class Retina:
         return [(side / self.width, side / self.height) for side in self.sides]
 
     def prepare(self, images: Tensor) -> Canvas:
-        """Pad images [B, C, H, W], once for all glimpses."""
-        if torch.is_autocast_enabled(images.device.type):  # half the memory to move; the first product casts anyway
-            images = images.to(torch.get_autocast_dtype(images.device.type))
-        pixels = F.pad(images, (self.border,) * 4).flatten(1)
+        """Images [B, C, H, W] made ready once for all glimpses: padded where that pays."""
+        if self.pad:
+            if torch.is_autocast_enabled(images.device.type):  # half the memory to move; the first product casts anyway
+                images = images.to(torch.get_autocast_dtype(images.device.type))
+            images = F.pad(images, (self.border,) * 4)
+        pixels = images.flatten(1)
         size = torch.tensor((self.width, self.height), device=images.device, dtype=torch.float32)
         rows = torch.arange(len(images), device=images.device)[:, None] * pixels.shape[1]
         return Canvas(pixels, size, rows)
@@ -65,19 +77,47 @@ class Retina:
 
     def __call__(self, canvas: Canvas, location: Tensor) -> Tensor:
         """What is seen at location [B, 2], clamped to the image (NaN: the centre): [B, S, C, g, g]."""
-        device, batch = location.device, len(location)
         location = location.nan_to_num().clamp(-1, 1)
+        windows = self._rows(canvas, location) if self.pad else self._pixels(canvas, location)
         seen = []
-        for side, offsets, pool in zip(self.sides, self._row_offsets(device), self._pool(canvas.pixels), strict=True):
+        for side, window, pool in zip(self.sides, windows, self._pool(canvas.pixels), strict=True):
+            if side != self.patch:  # average (side / g)^2 pixels: a row of cells is one row of the product
+                window = window.reshape(len(location) * self.channels * self.patch, -1) @ pool
+            seen.append(window.reshape(len(location), self.channels, self.patch, self.patch))
+        return torch.stack(seen, dim=1) if len(seen) > 1 else seen[0][:, None]
+
+    def _rows(self, canvas: Canvas, location: Tensor) -> list[Tensor]:
+        """Each scale's windows out of padded images, row by row [B * C * side, side]."""
+        found, flat = [], canvas.pixels.view(-1)
+        for side, offsets in zip(self.sides, self._row_offsets(location.device), strict=True):
             x, y = (self.corners(canvas, location, side) + self.border).unbind(1)
             first = canvas.rows + (y * self.stride + x)[:, None]
-            flat = canvas.pixels.view(-1)
             windows = flat.as_strided((flat.numel() - side + 1, side), (1, 1))
-            rows = windows.index_select(0, (first + offsets).view(-1))  # [B * C * side, side]
-            if side != self.patch:  # average (side / g)^2 pixels: a row of cells is one row of the product
-                rows = rows.view(batch * self.channels * self.patch, -1) @ pool
-            seen.append(rows.view(batch, self.channels, self.patch, self.patch))
-        return torch.stack(seen, dim=1) if len(seen) > 1 else seen[0][:, None]
+            found.append(windows.index_select(0, (first + offsets).view(-1)))
+        return found
+
+    def _pixels(self, canvas: Canvas, location: Tensor) -> list[Tensor]:
+        """Each scale's windows out of images without a border, pixel by pixel [B, C, side * side]."""
+        half, scale, offset = self._pixel_offsets(location.device)
+        corners = ((location.float() + 1) * (canvas.size / 2))[:, None] - half  # as `corners`, of all scales [B, S, 2]
+        at = corners.round().long()[:, scale] + offset  # (x, y) in the image [B, P, 2]
+        nearest = at.clamp(min=0).minimum(canvas.size.long() - 1)
+        inside = (at == nearest).all(2)
+        index = canvas.rows + nearest[..., 1] * self.stride + nearest[..., 0]  # [B, P]
+        planes = torch.arange(self.channels, device=location.device)[:, None] * self.plane
+        seen = canvas.pixels.take(index[:, None] + planes) * inside[:, None]  # [B, C, P]
+        return list(seen.split([side**2 for side in self.sides], dim=2))
+
+    def _pixel_offsets(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+        """Half the side of each scale [S, 1]; of each of the P pixels of all windows the scale [P] and place [P, 2]."""
+        if device not in self._places:
+            half = torch.tensor([side / 2 for side in self.sides], device=device)[:, None]
+            counts = torch.tensor([side**2 for side in self.sides])
+            scale = torch.arange(self.scales).repeat_interleave(counts)
+            squares = [torch.cartesian_prod(torch.arange(side), torch.arange(side)) for side in self.sides]
+            places = torch.cat([square.flip(1) for square in squares])  # (x, y), row by row
+            self._places[device] = (half, scale.to(device), places.to(device))
+        return self._places[device]
 
     def _row_offsets(self, device: torch.device) -> list[Tensor]:
         """For each scale, where a window's rows begin relative to its first pixel [C * side]."""

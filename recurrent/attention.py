@@ -35,9 +35,7 @@ class _Filters(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, means: Tensor, sigma: Tensor, size: int) -> Tensor:
-        pixels = torch.arange(size, device=means.device, dtype=means.dtype)
-        distances = (pixels - means[:, :, None]).div_(sigma[:, None, None])  # [R, N, size]
-        filters = torch.softmax(-0.5 * distances.square(), dim=-1)
+        distances, filters = _gaussians(means, sigma, size)
         ctx.save_for_backward(distances, filters, sigma)
         return filters
 
@@ -48,6 +46,13 @@ class _Filters(torch.autograd.Function):
         pulled = torch.ops.aten._softmax_backward_data(gradient, filters, -1, filters.dtype).mul_(distances)
         of_means = pulled.sum(2).div_(sigma[:, None])
         return of_means, pulled.mul_(distances).sum((1, 2)).div_(sigma), None
+
+
+def _gaussians(means: Tensor, sigma: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Distances of the pixels from the means in deviations, and the filters, each [R, N, size]."""
+    pixels = torch.arange(size, device=means.device, dtype=means.dtype)
+    distances = (pixels - means[:, :, None]).div_(sigma[:, None, None])
+    return distances, torch.softmax(-0.5 * distances.square(), dim=-1)
 
 
 def filterbank(centre: Tensor, stride: Tensor, sigma: Tensor, count: int, size: int) -> Tensor:
@@ -68,6 +73,8 @@ def filterbank(centre: Tensor, stride: Tensor, sigma: Tensor, count: int, size: 
     """
     offsets = torch.arange(count, device=centre.device, dtype=centre.dtype) - (count - 1) / 2
     means = to_pixels(centre, size)[:, None] + offsets * stride[:, None]  # [B, N]
+    if not torch.is_grad_enabled():  # plain operations, which a graph can be recorded of
+        return _gaussians(means, sigma, size)[1]
     return _Filters.apply(means, sigma, size)  # type: ignore[return-value]
 
 
@@ -87,14 +94,11 @@ class _Read(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, filters_y: Tensor, filters_x: Tensor, *images: Tensor) -> Tensor:
         together = torch.cat(images, dim=1)
-        batch, channels, height, width = together.shape
-        count = filters_y.shape[1]
-        pixels = together.view(batch, channels * height, width)
-        rows = pixels @ filters_x.transpose(1, 2)  # [B, C H, N]
-        columns = rows.view(batch, channels, height, count).transpose(1, 2).reshape(batch, height, -1)  # [B, H, C N]
+        batch, channels, height, _ = together.shape
+        pixels, columns, seen = _through(filters_y, filters_x, together)
         ctx.save_for_backward(filters_y, filters_x, pixels, columns)
-        ctx.shape = (batch, channels, height, count)
-        return (filters_y @ columns).view(batch, count, channels, count).transpose(1, 2)
+        ctx.shape = (batch, channels, height, filters_y.shape[1])
+        return seen
 
     @staticmethod
     @once_differentiable
@@ -113,6 +117,17 @@ class _Read(torch.autograd.Function):
         return (of_y, of_x, *of_images)
 
 
+def _through(filters_y: Tensor, filters_x: Tensor, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """F_Y x F_X^T of images [B, C, H, W]: their rows of pixels [B, C H, W], what F_Y reads [B, H, C N], and the result
+    [B, C, N, N]."""
+    batch, channels, height, width = images.shape
+    count = filters_y.shape[1]
+    pixels = images.reshape(batch, channels * height, width)
+    rows = pixels @ filters_x.transpose(1, 2)  # [B, C H, N]
+    columns = rows.view(batch, channels, height, count).transpose(1, 2).reshape(batch, height, -1)
+    return pixels, columns, (filters_y @ columns).view(batch, count, channels, count).transpose(1, 2)
+
+
 def read_window(images: Tensor, window: Window, count: int) -> Tensor:
     """F_Y x F_X^T for every channel (equation 27 without its intensity): images [B, C, H, W] to [B, C, N, N]."""
     return read_through(filterbanks(window, count, *images.shape[-2:]), images)
@@ -120,6 +135,8 @@ def read_window(images: Tensor, window: Window, count: int) -> Tensor:
 
 def read_through(filters: tuple[Tensor, Tensor], *images: Tensor) -> Tensor:
     """The same with the filters F_Y [B, N, H] and F_X [B, N, W] at hand, for K images at once: [B, K C, N, N]."""
+    if not torch.is_grad_enabled():
+        return _through(*filters, torch.cat(images, dim=1))[2]
     return _Read.apply(*filters, *images)  # type: ignore[return-value]
 
 

@@ -45,6 +45,16 @@ class DataConfig:
     pieces: int = Field(default=4, ge=0, le=1000)
     """Pieces of other digits scattered over a cluttered image."""
 
+    pool: Literal["mnist", "digits"] = "mnist"
+    """Whose digits the images of translated, cluttered and pairs show."""
+
+    smallest: int = Field(default=28, ge=4)
+    """Least side in pixels to which the digits of such images are brought, each size as likely as any other; an MNIST
+    image, border included, has 28."""
+
+    largest: int = Field(default=28, ge=4)
+    """Greatest side of these digits."""
+
     piece_size: int = Field(default=8, ge=1, le=28)
     """Height and width in pixels of such a piece."""
 

@@ -4,13 +4,15 @@ A command gets a signature made from the fields, which is all that typer reads; 
 from the defaults by the source that the parser notes for every option.
 """
 
+import dataclasses
 import inspect
+import shlex
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
-from recurrent.config import TABLES, Run, override
+from recurrent.config import TABLES, Run, default_run, override
 
 BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 PANELS = {"data": "Data (table data in TOML)", "model": "Model (table model)", "train": "Training (table train)"}
@@ -53,6 +55,20 @@ def apply(run: Run[Any], given: Mapping[str, Mapping[str, Any]]) -> Run[Any]:
         InputError: a value out of range; the error names the option.
     """
     return override(run, {table: given[table] for table in TABLES if given.get(table)}, lambda _, key: flag(key))
+
+
+def typed(run: Run[Any]) -> str:
+    """The options that make this run out of its system's defaults, as one would type them; `apply`'s inverse."""
+    default, words = default_run(run.system, type(run.model)), []
+    for table in TABLES:
+        own, usual = getattr(run, table), getattr(default, table)
+        for field in dataclasses.fields(own):
+            value = getattr(own, field.name)
+            if value == getattr(usual, field.name):
+                continue
+            name = flag(field.name)
+            words += [name if value else f"--no-{name[2:]}"] if isinstance(value, bool) else [name, str(value)]
+    return shlex.join(words)
 
 
 def _typed(context: typer.Context, name: str) -> bool:

@@ -71,7 +71,7 @@ def create(
             if not fresh:
                 return _resumed(open_run(path), run, shape, classes)
             _remove_old(path)
-        folder = RunFolder(path, run, shape, tuple(classes), _facts())
+        folder = RunFolder(path, run, shape, tuple(classes), facts())
         write_json(path / "run.json", _written(folder))
         return folder
 
@@ -190,7 +190,8 @@ def _table(data: Any, source: str) -> dict[str, Any]:
     raise InputError(f"a table of facts in {source}", shown(data), "restore the file")
 
 
-def _facts() -> dict[str, Any]:
+def facts() -> dict[str, Any]:
+    """What made a result: versions, git commit, command, time."""
     return {
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "saccade": _version()},
         "git_commit": _git_commit(),

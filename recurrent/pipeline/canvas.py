@@ -8,18 +8,20 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from recurrent.pipeline.draws import integers
 from recurrent.pipeline.images import Images
 
 
 class Scene(NamedTuple):
-    """What a canvas holds beside its digit; sizes in pixels."""
+    """A canvas, the pieces strewn over it, and the sides of its digits (None: as they are); all in pixels."""
 
     size: int
     pieces: int
     piece_size: int
     pair: bool = False  # a second digit
+    sides: tuple[int, int] | None = None  # the smallest and the largest
 
 
 class Layout(NamedTuple):
@@ -32,6 +34,7 @@ class Layout(NamedTuple):
     cut_left: Tensor  # [B, P]
     piece_top: Tensor  # [B, P] where it goes in the canvas
     piece_left: Tensor  # [B, P]
+    sides: Tensor | None = None  # [B] to which the digits are brought
 
 
 def compose(images: Images, chosen: Tensor, scene: Scene, seed: int, purpose: str, step: int) -> Images:
@@ -89,18 +92,34 @@ def shift(images: Tensor, down: Tensor, right: Tensor, reach: int) -> Tensor:
     return wide[:, :, reach : reach + height, reach : reach + width]
 
 
+def resized(images: Tensor, sides: Tensor, box: int) -> Tensor:
+    """Square images uint8 [B, C, h, h] brought to `sides` [B] pixels, smoothly, each amid zeros [B, C, box, box]."""
+    found = images.new_zeros((*images.shape[:2], box, box))
+    for side in sides.unique().tolist():
+        few, start = (sides == side).nonzero().squeeze(1), (box - side) // 2
+        small = F.interpolate(images[few].float(), size=(side, side), mode="bilinear", antialias=True)
+        found[few, :, start : start + side, start : start + side] = small.round().clamp(0, 255).to(torch.uint8)
+    return found
+
+
 def layout(chosen: Tensor, examples: int, side: int, scene: Scene, seed: int, purpose: str, step: int) -> Layout:
     """Random places for the digits `chosen` [B] of a pool of `examples` images of `side` pixels, and for their pieces.
 
     The digit and the pieces lie wholly inside the canvas, each place as likely as any other. A piece is a random crop,
-    empty or not, of any image of the pool except the digit's own.
+    empty or not, of any image of the pool except the digit's own. Digits of several sizes, each as likely as any other,
+    lie in the middle of boxes of the largest size, which are what is placed.
     """
-    room, cut, drop = scene.size - side + 1, side - scene.piece_size + 1, scene.size - scene.piece_size + 1
+    largest = scene.sides[1] if scene.sides else side
+    room, cut, drop = scene.size - largest + 1, side - scene.piece_size + 1, scene.size - scene.piece_size + 1
     below = [room, room] + [max(examples - 1, 1), cut, cut, drop, drop] * scene.pieces
     drawn = integers(seed, purpose, step, len(chosen), below).to(chosen.device)
     ahead, cut_top, cut_left, piece_top, piece_left = drawn[:, 2:].reshape(len(chosen), -1, 5).unbind(2)
     other = (chosen[:, None] + 1 + ahead) % examples
-    return Layout(drawn[:, 0], drawn[:, 1], other, cut_top, cut_left, piece_top, piece_left)
+    sides = None
+    if scene.sides:
+        smallest, largest = scene.sides
+        sides = smallest + integers(seed, f"{purpose}: sides", step, len(chosen), [largest - smallest + 1])[:, 0]
+    return Layout(drawn[:, 0], drawn[:, 1], other, cut_top, cut_left, piece_top, piece_left, sides)
 
 
 def paint(pool: Tensor, chosen: Tensor, where: Layout, scene: Scene) -> Tensor:
@@ -109,6 +128,8 @@ def paint(pool: Tensor, chosen: Tensor, where: Layout, scene: Scene) -> Tensor:
     What overlaps adds up and is clipped.
     """
     digits = pool.index_select(0, chosen)
+    if scene.sides and where.sides is not None:
+        digits = resized(digits, where.sides.to(pool.device), scene.sides[1])
     canvas = place(digits, where.top, where.left, scene.size, scene.size).to(torch.int16)
     if scene.pieces:
         first = torch.arange(len(chosen), device=pool.device)[:, None] * scene.size**2

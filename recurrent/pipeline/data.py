@@ -16,7 +16,7 @@ from recurrent.pipeline.digits import load_digits
 from recurrent.pipeline.draws import integers, permutation
 from recurrent.pipeline.folder import load_folder
 from recurrent.pipeline.images import Images
-from recurrent.pipeline.mnist import load_mnist
+from recurrent.pipeline.mnist import SIDE, load_mnist
 from recurrent.system import Batch, Shape
 
 FROZEN = 10_000
@@ -164,7 +164,7 @@ def load(config: DataConfig, seed: int, device: torch.device | str = "cpu") -> S
     classes = tuple(str(digit) for digit in range(10))
     if name == "folder" and path:
         train, test, classes = load_folder(path)
-    elif config.dataset == "digits":
+    elif config.dataset == "digits" or (config.dataset in LAID_OUT and config.pool == "digits"):
         train, test = load_digits()
     elif config.dataset == "mnist" or config.dataset in LAID_OUT:
         train, test = load_mnist(config.data_dir)
@@ -185,8 +185,12 @@ def _check(train: Images, validation: int, shift: int, scene: canvas.Scene | Non
         raise InputError(f"0 to {count - 1} validation images of {count}", str(validation), "change --validation")
     if not 0 <= shift < side:
         raise InputError(f"a shift of 0 to {side - 1} pixels for images of {side}", str(shift), "change --shift")
-    if scene and scene.size < side:
-        raise InputError(f"a canvas of at least {side} pixels", str(scene.size), "change --canvas")
+    if scene and scene.sides and scene.sides[0] > scene.sides[1]:
+        found = f"{scene.sides[0]} and {scene.sides[1]} pixels"
+        raise InputError("a smallest digit no larger than the largest", found, "change --smallest or --largest")
+    side_of_largest = scene.sides[1] if scene and scene.sides else side
+    if scene and scene.size < side_of_largest:
+        raise InputError(f"a canvas of at least {side_of_largest} pixels", str(scene.size), "change --canvas")
     if scene and scene.pieces and not 1 <= scene.piece_size <= side:
         raise InputError(f"pieces of 1 to {side} pixels", str(scene.piece_size), "change --piece-size")
     if scene and scene.pieces < 0:
@@ -195,7 +199,8 @@ def _check(train: Images, validation: int, shift: int, scene: canvas.Scene | Non
 
 def _scene(config: DataConfig) -> canvas.Scene:
     pieces, pair = config.pieces if config.dataset == "cluttered" else 0, config.dataset == "pairs"
-    return canvas.Scene(config.canvas, pieces, config.piece_size, pair)
+    sides = None if config.smallest == config.largest == SIDE else (config.smallest, config.largest)
+    return canvas.Scene(config.canvas, pieces, config.piece_size, pair, sides)
 
 
 def _float(pixels: Tensor) -> Tensor:

@@ -38,12 +38,13 @@ def slow_retina(image: np.ndarray, x: float, y: float, patch: int, scales: int) 
     x=st.floats(-1, 1, width=32),
     y=st.floats(-1, 1, width=32),
     seed=st.integers(0, 2**16),
+    pad=st.booleans(),
 )
 def test_it_sees_what_the_slow_retina_sees(
-    channels: int, height: int, width: int, patch: int, scales: int, x: float, y: float, seed: int
+    channels: int, height: int, width: int, patch: int, scales: int, x: float, y: float, seed: int, pad: bool
 ) -> None:
     images = torch.rand(2, channels, height, width, generator=torch.Generator().manual_seed(seed))
-    retina = Retina(patch, scales, channels, height, width)
+    retina = Retina(patch, scales, channels, height, width, pad=pad)
     locations = torch.tensor([[x, y], [-x, -y]])
     seen = retina(retina.prepare(images), locations)
     for i in range(2):
@@ -71,6 +72,21 @@ def test_a_location_beyond_the_image_is_taken_to_its_border() -> None:
     assert torch.equal(retina(canvas, far), retina(canvas, far.clamp(-1, 1)))
     lost = torch.full((3, 2), torch.nan)  # of a network that has diverged: its loss says so, not a crash
     assert torch.equal(retina(canvas, lost), retina(canvas, torch.zeros(3, 2)))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_padded_or_not_it_sees_the_same_bits(channels: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(64, channels, 50, 70, generator=generator)
+    locations = torch.rand(64, 2, generator=generator) * 2.2 - 1.1
+    padded, bare = (Retina(5, 3, channels, 50, 70, pad=pad) for pad in (True, False))
+    assert torch.equal(padded(padded.prepare(images), locations), bare(bare.prepare(images), locations))
+
+
+def test_a_large_image_is_not_copied() -> None:
+    images = torch.rand(1, 1, 400, 400)
+    retina = Retina(8, 2, 1, 400, 400)
+    assert retina.prepare(images).pixels.data_ptr() == images.data_ptr()
 
 
 def test_half_extents_say_how_much_of_the_image_a_window_covers() -> None:

@@ -35,7 +35,7 @@ def slow_paint(pool: np.ndarray, chosen: list[int], where: canvas.Layout, scene:
         top, left = int(where.top[b]), int(where.left[b])
         painted[b, 0, top : top + side, left : left + side] += pool[digit, 0]
         for p in range(scene.pieces):
-            other, cut_top, cut_left, top, left = (int(part[b, p]) for part in where[2:])
+            other, cut_top, cut_left, top, left = (int(part[b, p]) for part in where[2:7])
             cut = pool[other, 0, cut_top : cut_top + piece, cut_left : cut_left + piece]
             painted[b, 0, top : top + piece, left : left + piece] += cut
     return painted.clip(max=255)
@@ -75,13 +75,37 @@ def test_places_are_uniform_and_wholly_inside() -> None:
     scene = canvas.Scene(60, 4, 8)
     chosen = torch.arange(40_000) % 50
     where = canvas.layout(chosen, 50, 28, scene, 3, "test", 0)
-    for part, rooms in zip(where, (33, 33, 50, 21, 21, 53, 53), strict=True):
+    for part, rooms in zip(where[:7], (33, 33, 50, 21, 21, 53, 53), strict=True):
         counts = torch.bincount(part.flatten(), minlength=rooms).double()
         assert len(counts) == rooms
         expected = part.numel() / rooms
         chi2 = ((counts - expected) ** 2 / expected).sum()
         assert chi2 < rooms - 1 + 5 * (2 * (rooms - 1)) ** 0.5  # mean and standard deviation of a fair chi-squared
     assert torch.equal(where.top, where.top.clamp(0, 32))
+
+
+def test_digits_are_brought_to_their_sizes_in_the_middle_of_their_box() -> None:
+    full = torch.full((4, 1, 8, 8), 200, dtype=torch.uint8)
+    found = canvas.resized(full, torch.tensor([4, 8, 10, 12]), 12)
+    for image, side in zip(found, (4, 8, 10, 12), strict=True):
+        rows, columns = image[0].nonzero().unbind(1)
+        assert image.unique().tolist() == ([0, 200] if side < 12 else [200])
+        assert (int(rows.min()), int(rows.max())) == ((12 - side) // 2, (12 - side) // 2 + side - 1)
+        assert (int(columns.min()), int(columns.max())) == ((12 - side) // 2, (12 - side) // 2 + side - 1)
+
+
+def test_digits_of_several_sizes_are_laid_out_and_others_stay_where_they_were() -> None:
+    pool, chosen = torch.full((3, 1, 8, 8), 9, dtype=torch.uint8), torch.arange(600) % 3
+    mixed = canvas.Scene(40, 2, 4, sides=(4, 16))
+    where = canvas.layout(chosen, 3, 8, mixed, 0, "test", 0)
+    assert where.sides is not None
+    assert where.sides.unique().tolist() == list(range(4, 17))
+    assert int(where.top.max()) == 40 - 16
+    areas = (canvas.paint(pool, chosen, where, mixed._replace(pieces=0)) > 0).sum((1, 2, 3))
+    assert torch.equal(areas, where.sides**2)
+    plain = canvas.Scene(40, 2, 4)
+    once, again = (canvas.layout(chosen, 3, 8, scene, 0, "test", 0) for scene in (plain, plain._replace(sides=(8, 8))))
+    assert all(torch.equal(a, b) for a, b in zip(once[:-1], again[:-1], strict=True))
 
 
 def test_pieces_come_from_other_digits() -> None:

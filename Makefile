@@ -2,21 +2,31 @@
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --constraint constraints.txt
 DEMO := runs/demo
+DRAWING := runs/demo-draw
 
 .PHONY: demo test slow bench fuzz soak audit clean
 
-# Train the Recurrent Attention Model on the embedded digits, measure it, and draw its gaze.
+# Train the Recurrent Attention Model on the embedded digits, measure it, and draw its gaze; then a small DRAW that is
+# told which digit to write.
 demo: .venv/installed
 	$(BIN)/saccade glimpse train --epochs 150 --batch-size 128 --shift 1 --optimizer muon --threads 1 --out $(DEMO)
 	$(BIN)/saccade glimpse eval $(DEMO)
 	$(BIN)/saccade glimpse gif $(DEMO) --index 7 --strip $(DEMO)/gaze-7.png
 	$(BIN)/saccade glimpse gif $(DEMO) --count 25 --out $(DEMO)/wall.gif
+	$(BIN)/saccade draw train --labelled --hidden 128 --latent 32 --epochs 25 --batch-size 32 --binarise dynamic --threads 1 --out $(DRAWING)
+	$(BIN)/saccade draw eval $(DRAWING)
+	$(BIN)/saccade draw generate $(DRAWING) --text 0123456789 --seed 1 --out $(DRAWING)/digits.png --gif $(DRAWING)/digits.gif
+	$(BIN)/saccade draw gif $(DRAWING) --reconstruct --index 7 --strip $(DRAWING)/redrawing-7.png
 	@echo
-	@echo "The demo wrote into $(DEMO):"
+	@echo "The demo wrote into $(DEMO), by the network that reads:"
 	@echo "  metrics.json                 its error on 400 digits that it never saw, and what other gazes would give"
 	@echo "  gaze-7.gif, gaze-7.png       the gaze over one digit, as a film and as a strip"
 	@echo "  wall.gif                     the gaze over 25 digits at once"
 	@echo "  checkpoint-*.safetensors     the trained network (with run.json and log.jsonl)"
+	@echo "and into $(DRAWING), by the network that writes:"
+	@echo "  metrics.json                 its bound on -log p of 400 digits that it never saw, nats an image, with its parts"
+	@echo "  digits.gif, digits.png       0 to 9, each written from noise and the name of its class, and the last frame"
+	@echo "  redrawing-7.gif, .png        a digit redrawn: what it reads of the image, beside what it writes"
 	@echo "Next: $(BIN)/saccade glimpse read YOUR_DIGIT.png, or $(BIN)/saccade glimpse train --dataset mnist --out runs/ram"
 
 test: .venv/installed-test

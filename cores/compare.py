@@ -17,7 +17,7 @@ from typing import Any
 from recurrent import verbs
 from recurrent.config import Run, default_run
 from recurrent.files import parse_json, read_json
-from recurrent.pipeline import checkpoint, data
+from recurrent.pipeline import checkpoint
 from recurrent.pipeline.train import Learner
 from recurrent.system import load
 
@@ -105,7 +105,7 @@ def quality(system: str, path: Path) -> dict[str, Any]:
 
 def step_times(runs: Sequence[Run[Any]]) -> list[float]:
     """CPU milliseconds of one training step of each run, measured in turn so that all meet the same machine."""
-    learners = [Learner(run, data.load(run.data, run.train.seed)) for run in runs]
+    learners = [Learner(run, verbs.load_images(run)) for run in runs]
     for learner in learners:
         learner.advance()  # the first step allocates
     rounds = [[_cpu_ms(learner) for learner in learners] for _ in range(ROUNDS)]

@@ -17,7 +17,6 @@ from cores import compare
 from cores.adding import KINDS, Adder, Lesson, Sequences, held_out_error, sequences, train
 from recurrent import verbs
 from recurrent.core import RecurrentCore
-from recurrent.pipeline import data
 from recurrent.system import Batch, System, load
 from recurrent.unroll import gradient_flow
 
@@ -134,13 +133,12 @@ def systems_flow(name: str, runs: Path) -> list[dict[str, Any]]:
     system, found = load(name), []
     for kind in compare.CORES:
         run = compare.planned(name, kind)
-        source = data.load(run.data, run.train.seed)
+        source = verbs.load_images(run)
         whole = source.held_out("test")
         batch = Batch(whole.images[:EXAMPLES], whole.labels[:EXAMPLES])
         torch.manual_seed(run.train.seed)
         core = system.build(run.model, source.shape)
-        if prime := getattr(system, "prime", None):
-            prime(core, source.batch(0, source.examples))
+        system.prime(core, source.batch(0, source.examples))
         found.append(_flow(kind, False, in_system(system, run.model, core, batch)))
         folder = compare.folder(runs, name, kind, run.train.seed)
         if compare.finished(folder):

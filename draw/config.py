@@ -12,12 +12,12 @@ from recurrent.config import STRICT, DataConfig, TrainConfig
 class Config:
     """The model, its likelihood, and how its number of steps grows. The defaults learn the embedded digits."""
 
-    DATA: ClassVar[DataConfig] = DataConfig(binarise="fixed")
+    DATA: ClassVar[DataConfig] = DataConfig(binarise="auto")
     TRAIN: ClassVar[TrainConfig] = TrainConfig(
         epochs=60,
         batch_size=128,
         learning_rate=6e-3,
-        warmup=0.03,
+        warmup=0.2,  # so few steps need as many to warm up as a long training: with 0.03, the loss stalls for 10 epochs
         final_learning_rate=0.02,
         clip=10.0,
         ema=0.99,

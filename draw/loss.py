@@ -19,10 +19,15 @@ GREY_STEP = 1 / 255
 
 def reconstruction(canvas: Tensor, log_scale: Tensor, images: Tensor, config: Config) -> Tensor:
     """-log D(x | c_T), equation 9, of canvases (logits) [B, C, H, W] and images of that shape: [B]."""
+    return pixel_nats(canvas, log_scale, images, config).flatten(1).sum(1)
+
+
+def pixel_nats(canvas: Tensor, log_scale: Tensor, images: Tensor, config: Config) -> Tensor:
+    """What each pixel adds to `reconstruction`: [B, C, H, W]."""
     canvas = canvas.float() if canvas.dtype == torch.bfloat16 else canvas
     if config.likelihood == "bernoulli":
-        return F.binary_cross_entropy_with_logits(canvas, images, reduction="none").flatten(1).sum(1)
-    return -log_logistic(images, torch.sigmoid(canvas), log_scale[:, :, None, None]).flatten(1).sum(1)
+        return F.binary_cross_entropy_with_logits(canvas, images, reduction="none")
+    return -log_logistic(images, torch.sigmoid(canvas), log_scale[:, :, None, None])
 
 
 def log_logistic(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """One frame of a drawing: the canvas so far with the window that writes; for a reconstruction, the image beside it.
 
+For an ending, the part that was given stands on the canvas as it was given, in the colour of what is read.
+
 `t` counts steps from 0; between two whole numbers windows glide and the canvas fades. The frame of a window is the
 wider the blurrier its filters are, as in the paper's figures.
 """
@@ -20,6 +22,7 @@ PANELS = Box(MARGIN, 98, 400, 400), Box(WIDTH - MARGIN - 400, 98, 400, 400)
 BORDER = 0.06  # of a panel's side, kept free around the image for windows that reach beyond it
 TILE, TILE_PROGRESS = 160, 6
 WIDEST = 0.025  # of a panel's side, the frame of the blurriest window
+GIVEN = 0.4  # how far towards blue the given pixels of an ending are tinted
 
 
 class Moment(NamedTuple):
@@ -31,6 +34,7 @@ class Moment(NamedTuple):
     write: NDArray[np.floating]
     image: NDArray[np.floating] | None
     read: NDArray[np.floating] | None
+    given: NDArray[np.bool_] | None  # [H, W], of an ending
 
 
 def moment(trace: Trace, t: float, example: int) -> Moment:
@@ -42,9 +46,20 @@ def moment(trace: Trace, t: float, example: int) -> Moment:
         return first + (second - first) * (t - before)
 
     canvas = 1 / (1 + np.exp(-np.clip(at(outputs.canvas), -60, 60)))
-    reads = hasattr(outputs, "read")
-    image = trace.images[example].detach().float().cpu().numpy() if reads else None
-    return Moment(t, len(outputs.canvas), canvas, at(outputs.write), image, at(outputs.read) if reads else None)
+    reads, ends = hasattr(outputs, "read"), hasattr(outputs, "given")
+    image = trace.images[example].detach().float().cpu().numpy() if reads or ends else None
+    given = outputs.given[before, example].cpu().numpy() if ends else None
+    read = at(outputs.read) if reads else None
+    return Moment(t, len(outputs.canvas), canvas, at(outputs.write), image, read, given)
+
+
+def finished(now: Moment) -> Pixels:
+    """The canvas uint8 [H, W, 3], with the given part of an ending laid over it and tinted."""
+    drawn = to_pixels(now.canvas)
+    if now.given is None or now.image is None:
+        return drawn
+    tinted = to_pixels(now.image) * (1 - GIVEN) + np.array(BELIEF) * GIVEN
+    return np.where(now.given[:, :, None], np.rint(tinted).astype(np.uint8), drawn)
 
 
 def picture(trace: Trace, t: float, example: int) -> Pixels:
@@ -53,14 +68,14 @@ def picture(trace: Trace, t: float, example: int) -> Pixels:
     page = Page(WIDTH, HEIGHT)
     x = page.text(f"Step {math.floor(now.step) + 1} ", MARGIN, TITLE_BASELINE, 26, bold=True)
     page.text(f"of {now.steps}", x, TITLE_BASELINE, 26, QUIET)
-    if now.image is None:
+    if now.image is None or now.read is None:
         middle = PANELS[0]._replace(left=(WIDTH - PANELS[0].width) // 2)
-        _panel(page, middle, now.canvas, now.write, GAZE)
-        page.text("the canvas, and the window that writes", middle.left, CAPTION_BASELINE, 15, QUIET)
+        _panel(page, middle, finished(now), now.write, GAZE)
+        part = "the canvas" if now.given is None else "what was given, in blue, the canvas"
+        page.text(f"{part}, and the window that writes", middle.left, CAPTION_BASELINE, 15, QUIET)
     else:
-        assert now.read is not None
-        _panel(page, PANELS[0], now.image, now.read, BELIEF)
-        _panel(page, PANELS[1], now.canvas, now.write, GAZE)
+        _panel(page, PANELS[0], to_pixels(now.image), now.read, BELIEF)
+        _panel(page, PANELS[1], finished(now), now.write, GAZE)
         page.text("the image, and the window that reads", PANELS[0].left, CAPTION_BASELINE, 15, QUIET)
         page.text("the canvas, and the window that writes", PANELS[1].left, CAPTION_BASELINE, 15, QUIET)
     _progress(page, Box(MARGIN, PROGRESS_TOP, WIDTH - 2 * MARGIN, 5), now)
@@ -74,21 +89,18 @@ def tile(trace: Trace, t: float, example: int) -> Pixels:
     """
     now = moment(trace, t, example)
     done = now.step == now.steps - 1
-    left = 0 if now.image is None else TILE + 2 * TILE_PROGRESS - 4
+    left = 0 if now.read is None else TILE + 2 * TILE_PROGRESS - 4
     page = Page(left + TILE, TILE + TILE_PROGRESS)
-    if now.image is not None:
-        _panel(page, Box(0, 0, TILE, TILE), now.image, None if done else now.read, BELIEF)
-    _panel(page, Box(left, 0, TILE, TILE), now.canvas, None if done else now.write, GAZE)
+    if now.image is not None and now.read is not None:
+        _panel(page, Box(0, 0, TILE, TILE), to_pixels(now.image), None if done else now.read, BELIEF)
+    _panel(page, Box(left, 0, TILE, TILE), finished(now), None if done else now.write, GAZE)
     _progress(page, Box(0, TILE + TILE_PROGRESS - 2, left + TILE, 2), now)
     return page.pixels()
 
 
-def _panel(
-    page: Page, panel: Box, image: NDArray[np.floating], window: NDArray[np.floating] | None, colour: Colour
-) -> None:
+def _panel(page: Page, panel: Box, pixels: Pixels, window: NDArray[np.floating] | None, colour: Colour) -> None:
     """An image on its stage with a window over it, cut off at the panel."""
     stage = Page(panel.width, panel.height, STAGE)
-    pixels = to_pixels(image)
     room = round(panel.width * (1 - 2 * BORDER))
     width, height = magnified_size(pixels.shape[1], pixels.shape[0], room)
     box = Box((panel.width - width) // 2, (panel.height - height) // 2, width, height)

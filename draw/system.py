@@ -1,5 +1,6 @@
 """DRAW as a system: how an episode is made, measured and shown."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -8,15 +9,18 @@ import torch
 from torch import Tensor
 
 from draw import loss as objective
+from draw.completion import complete
 from draw.config import Config
 from draw.model import Draw, Scene, Step
 from draw.picture import picture, tile
 from draw.sampling import generate
+from recurrent.charts import bars
+from recurrent.config import DataConfig
 from recurrent.system import Batch, Episode, Loss, Shape
 
 __all__ = [
-    "Config", "build", "conditions", "episode", "examples_at_once", "generate", "health", "loss", "metrics",
-    "picture", "prime", "replays", "report", "tile", "warnings",
+    "Config", "build", "charts", "complete", "conditions", "data_for", "episode", "examples_at_once", "generate",
+    "health", "loss", "metrics", "picture", "prime", "replays", "report", "tile", "warnings",
 ]  # fmt: skip
 
 ROWS = 500
@@ -38,6 +42,13 @@ def build(config: Config, shape: Shape) -> Draw:
 def prime(core: Draw, batch: Batch) -> None:
     """What a fresh model takes from training images before it learns: the first canvas is their mean."""
     core.generator.canvas.copy_(torch.logit(batch.images.mean(0).clamp(PALEST, DARKEST)))
+
+
+def data_for(config: Config, data: DataConfig) -> DataConfig:
+    """Black and white images for the Bernoulli likelihood, grey levels and colours for the logistic one."""
+    if data.binarise != "auto":
+        return data
+    return replace(data, binarise="fixed" if config.likelihood == "bernoulli" else "none")
 
 
 def steps_at(config: Config, progress: float) -> int:
@@ -66,7 +77,8 @@ def examples_at_once(config: Config) -> int:
 
 
 def metrics(outputs: Step, episode: Episode, config: Config) -> dict[str, Tensor]:
-    """Per image: log-weights [B, S], and of the first sample the reconstruction [B] and every step's KL [B, T]."""
+    """Per image: log-weights [B, S], of the first sample the reconstruction [B] and every step's KL [B, T], and how
+    many numbers an image consists of [B]."""
     images, count = episode.context.images, len(episode.targets) // config.samples
     weights = objective.log_weight(outputs, episode.inputs, images, config)
     wrong = objective.reconstruction(outputs.canvas[-1], outputs.log_scale[-1], images, config)
@@ -74,6 +86,7 @@ def metrics(outputs: Step, episode: Episode, config: Config) -> dict[str, Tensor
         "log_weights": weights.view(config.samples, count).t(),
         "reconstruction": wrong[:count],
         "kl": objective.divergence(outputs.mu, outputs.log_sigma)[:, :count].t(),
+        "dimensions": torch.full((count,), images[0].numel()),
         "target": episode.targets[:count],
     }
 
@@ -105,13 +118,19 @@ def conditions(config: Config) -> dict[str, Config]:
 
 
 def report(results: Mapping[str, Mapping[str, Tensor]], config: Config) -> dict[str, Any]:
-    """metrics.json's part, nats an image: the bound with its parts, and the importance-weighted estimate by K."""
+    """metrics.json's part, nats an image: the bound with its parts, and the importance-weighted estimate by K.
+
+    For grey levels and colours, the bound in bits per dimension too: per pixel and channel, as their literature gives.
+    """
     one, many = results["one_sample"], results["importance_weighted"]["log_weights"].double().t()
     wrong, kl = one["reconstruction"].double(), one["kl"].double()
     bounds = wrong + kl.sum(1)
     counts = sorted({k for k in (1, 10, 100, 1000) if k < len(many)} | {len(many)})
+    grey = config.likelihood == "logistic"
+    bits = {"bits_per_dimension": bounds.mean().item() / (one["dimensions"][0].item() * math.log(2))} if grey else {}
     return {
         "bound_nats": bounds.mean().item(),
+        **bits,
         "bound_standard_error_nats": (bounds.std() / len(bounds) ** 0.5).item(),
         "reconstruction_nats": wrong.mean().item(),
         "kl_nats": kl.sum(1).mean().item(),
@@ -119,3 +138,10 @@ def report(results: Mapping[str, Mapping[str, Tensor]], config: Config) -> dict[
         "importance_weighted_nats": {str(k): objective.importance_weighted(many[:k]).mean().item() for k in counts},
         "steps": config.steps,
     }
+
+
+def charts(metrics: Mapping[str, Any]) -> dict[str, bytes]:
+    """What every step's latents tell, on average over the images."""
+    kl, total = metrics["kl_nats_per_step"], metrics["kl_nats"]
+    title = f"{total:.1f} nats in {len(kl)} steps: what each step's latents tell of an image"
+    return {"kl-per-step": bars(kl, title=title, across="step", up="KL, nats an image")}

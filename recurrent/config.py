@@ -16,7 +16,10 @@ from recurrent.errors import InputError, closest, shown
 STRICT = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True, allow_inf_nan=False)
 """How every config dataclass is checked: `@dataclass(frozen=True, config=STRICT)`."""
 
-DATASETS = ("digits", "mnist", "translated", "cluttered")
+LAID_OUT = ("translated", "cluttered", "pairs")
+"""Data sets of MNIST's digits on larger canvases, which are drawn anew for every batch."""
+
+DATASETS = ("digits", "mnist", *LAID_OUT)
 TABLES = ("data", "model", "train")
 
 Model = TypeVar("Model")
@@ -27,7 +30,8 @@ class DataConfig:
     """Which images to learn from, and how they are laid out."""
 
     dataset: str = "digits"
-    """Images to use: digits (embedded), mnist, translated, cluttered, or folder:PATH with a folder per class."""
+    """Images to use: digits (embedded), mnist, translated, cluttered, pairs (two digits), or folder:PATH with a folder
+    per class."""
 
     data_dir: str | None = None
     """Folder of downloaded data; without it SACCADE_DATA, and without that ~/.cache/saccade."""
@@ -36,7 +40,7 @@ class DataConfig:
     """Training images held back for choosing settings, drawn by the seed; 0 trains on all of them."""
 
     canvas: int = Field(default=60, ge=28, le=4096)
-    """Height and width in pixels of the translated and cluttered images."""
+    """Height and width in pixels of the images of translated, cluttered and pairs."""
 
     pieces: int = Field(default=4, ge=0, le=1000)
     """Pieces of other digits scattered over a cluttered image."""
@@ -47,8 +51,9 @@ class DataConfig:
     shift: int = Field(default=0, ge=0)
     """Augmentation: training images are moved by up to this many pixels, both ways."""
 
-    binarise: Literal["none", "fixed", "dynamic"] = "none"
-    """Black and white, each pixel white with its grey level as probability: drawn once, or anew for every batch."""
+    binarise: Literal["none", "fixed", "dynamic", "auto"] = "none"
+    """Black and white, each pixel white with its grey level as probability: drawn once, or anew for every batch (as
+    canvases that are themselves new always are); auto: as the model's likelihood wants it, none or fixed."""
 
     @field_validator("dataset")
     @classmethod

@@ -21,6 +21,10 @@ MAX_JSON_DEPTH = 32
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
+class Busy(InputError):
+    """Another process is at work in the folder."""
+
+
 def write_whole(path: Path, *parts: bytes | memoryview) -> None:
     """Write a file so that at every moment, a crash included, it holds all of the old bytes or all of the new.
 
@@ -110,7 +114,7 @@ def lock(folder: Path | str) -> Iterator[None]:
     """Hold a folder for this process alone; the system lets go of it however the process ends.
 
     Raises:
-        InputError: another process holds it.
+        Busy: another process holds it.
     """
     path = Path(folder) / ".lock"
     try:
@@ -124,7 +128,7 @@ def lock(folder: Path | str) -> Iterator[None]:
         except BlockingIOError:
             file.seek(0)
             holder = f"process {file.read(20).strip()} at work in it"
-            raise InputError(f"{folder} to be free", holder, "wait for it to end, or give another --out") from None
+            raise Busy(f"{folder} to be free", holder, "wait for it to end, or give another --out") from None
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()

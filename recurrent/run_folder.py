@@ -21,6 +21,7 @@ import recurrent
 from recurrent.config import TABLES, Run, differences, from_dict, to_dict
 from recurrent.errors import InputError, shown
 from recurrent.files import MAX_JSON_BYTES, lock, parse_json, read_json, unwritable, write_json
+from recurrent.shipped import find
 from recurrent.system import Shape
 
 FORMAT = 1
@@ -104,15 +105,16 @@ def _logged(line: bytes) -> float:
 
 
 def open_run(path: Path | str) -> RunFolder:
-    """The run in a folder.
+    """The run in a folder, or a shipped one by its name (`recurrent.shipped`); its `path` is where it was found.
 
     Raises:
         InputError: no run folder, or a run.json that is damaged, of another format, or of an unknown system or setting.
     """
-    path = Path(path)
+    path = find(path)
     if not (path / "run.json").exists():
         found = f"no run.json in {path}" if path.is_dir() else f"no folder {path}"
-        raise InputError("a run folder", found, "give the folder that a training wrote (its --out)")
+        do = "give the folder that a training wrote (its --out), or a name that `saccade models` lists"
+        raise InputError("a run folder", found, do)
     source = str(path / "run.json")
     data = read_json(path / "run.json", "the run.json of a run folder")
     if data.get("format") != FORMAT:

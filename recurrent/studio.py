@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +12,7 @@ from recurrent import verbs
 from recurrent.drawing import magnified_size, resize, to_pixels
 from recurrent.errors import InputError
 from recurrent.pipeline import animate
+from recurrent.pipeline.unfinished import Part, Side, read_part
 from recurrent.system import Trace, load
 
 GLIDE_FRAMES, GLIDE_UP_TO = 3, 20
@@ -40,11 +42,43 @@ def labels_of(text: str, classes: Sequence[str]) -> list[int]:
     return [classes.index(character) for character in text]
 
 
+def check(*, films: Sequence[Path | None] = (), sheets: Sequence[Path | None] = ()) -> None:
+    """Whether files of these names can be written, where they are given; call it before the work.
+
+    Raises:
+        InputError: see `animate.check` and `animate.check_strip`.
+    """
+    for path in filter(None, films):
+        animate.check(path)
+    for path in filter(None, sheets):
+        animate.check_strip(path)
+
+
 def imagine(network: verbs.Network, labels: Sequence[int], seed: int) -> Trace:
     """What the network draws out of nothing, one for each label (-1: as it likes)."""
     folder = network.folder
     generate = load(folder.run.system).generate  # type: ignore[attr-defined]
     return generate(network.core, folder.run.model, torch.tensor(labels), folder.classes, seed)
+
+
+def unfinished(network: verbs.Network, path: Path, mask: Path | None, keep: Side | None) -> Part:
+    """A person's picture, and the part of it that is given; see `read_part`."""
+    data, shape = network.folder.run.data, network.folder.shape
+    digits = not data.dataset.startswith("folder:")
+    return read_part(path, shape, mask=mask, keep=keep, digits=digits, two_levels=data.binarise != "none")
+
+
+def finish(network: verbs.Network, part: Part, count: int, seed: int) -> tuple[Trace, dict[str, Any]]:
+    """Endings of an unfinished picture, and how well each explains (nats) and keeps (percent) what was given."""
+    folder = network.folder
+    complete = load(folder.run.system).complete  # type: ignore[attr-defined]
+    trace, fit = complete(network.core, folder.run.model, *part, folder.classes, count=count, seed=seed)
+    names = [folder.classes[label] if label >= 0 else None for label in trace.targets.tolist()]
+    rows = torch.stack([fit.bound, fit.kl, fit.nats_per_pixel, fit.agreement_percent], dim=1).tolist()
+    keys = ("bound_nats", "kl_nats", "nats_per_given_pixel", "agreement_percent")
+    endings = [{"class": name, **dict(zip(keys, row, strict=True))} for name, row in zip(names, rows, strict=True)]
+    means = {"bound_nats": fit.bound.mean().item(), "amortised_bound_nats": fit.amortised_bound.mean().item()}
+    return trace, {"given_pixels": int(part.given.sum()), **means, "endings": endings}
 
 
 def film(network: verbs.Network, trace: Trace, path: Path, seconds: float, columns: int | None = None) -> str:
@@ -53,7 +87,7 @@ def film(network: verbs.Network, trace: Trace, path: Path, seconds: float, colum
     steps = len(trace.outputs[0])
     between = GLIDE_FRAMES if steps <= GLIDE_UP_TO else 0
     system, examples = load(network.folder.run.system), range(len(trace.targets))
-    renderer = system.picture if len(examples) == 1 else getattr(system, "tile", system.picture)
+    renderer = system.picture if len(examples) == 1 else system.tile
     films = [animate.frames(renderer, trace, [example], between=between) for example in examples]
     shown = films[0] if len(films) == 1 else animate.grid(films, columns)
     return str(animate.write(path, shown, seconds_per_frame=seconds))
@@ -64,8 +98,7 @@ def strip(network: verbs.Network, trace: Trace, path: Path) -> str:
     system, steps = load(network.folder.run.system), len(trace.outputs[0])
     count = min(steps, STRIP_FRAMES)
     times = [round(i * (steps - 1) / max(1, count - 1)) for i in range(count)]
-    renderer = getattr(system, "tile", system.picture)
-    frames = [renderer(trace, t, example) for example in range(len(trace.targets)) for t in times]
+    frames = [system.tile(trace, t, example) for example in range(len(trace.targets)) for t in times]
     return str(animate.write_strip(path, frames, count))
 
 

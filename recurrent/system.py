@@ -5,13 +5,15 @@ A system is a package with a torch-free `config.py` and a `system.py` that expor
 
 import importlib
 from collections.abc import Mapping
-from types import ModuleType
+from dataclasses import replace
+from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from recurrent.config import DataConfig
 from recurrent.core import RecurrentCore
 from recurrent.errors import InputError
 
@@ -57,11 +59,7 @@ class Trace(NamedTuple):
 
 
 class System(Protocol):
-    """What a package's `system.py` exports.
-
-    It may export further: `prime(core, batch)`, what a fresh model takes from training images before it learns;
-    `examples_at_once(config)`, how many images an evaluation hands to `episode`; `tile`, a smaller `picture`.
-    """
+    """What a package's `system.py` exports. It may leave out what has a default, see `load`."""
 
     Config: type
 
@@ -101,12 +99,36 @@ class System(Protocol):
         """One frame, uint8 [H, W, 3], from the trace alone."""
         ...
 
+    def tile(self, trace: Trace, t: int, example: int) -> np.ndarray:
+        """The same, small, for a wall of many; by default `picture`."""
+        ...
+
+    def prime(self, core: Any, batch: Batch) -> None:
+        """Give a fresh model what it takes from training images before it learns; by default nothing."""
+        ...
+
+    def examples_at_once(self, config: Any) -> int:
+        """How many images an evaluation hands to `episode` at a time; by default EXAMPLES_AT_ONCE."""
+        ...
+
+    def data_for(self, config: Any, data: DataConfig) -> DataConfig:
+        """The data's settings with what they leave to the model (`auto`) decided; by default grey levels."""
+        ...
+
+    def charts(self, metrics: Mapping[str, Any]) -> dict[str, bytes]:
+        """Charts of what an evaluation found, PNGs by name; by default none."""
+        ...
+
+
+EXAMPLES_AT_ONCE = 500
+"""Images in a batch of an evaluation, unless the system says otherwise."""
+
 
 SYSTEMS = ("glimpse", "draw", "baseline")
 
 
 def load(name: str) -> System:
-    """The system of that name, imported on demand.
+    """The system of that name, imported on demand, with the defaults for what its module leaves out.
 
     Raises:
         InputError: no such system.
@@ -117,4 +139,11 @@ def load(name: str) -> System:
         if error.name not in (name, f"{name}.system"):
             raise
         raise InputError(f"a system: {', '.join(SYSTEMS)}", repr(name), "name one of them") from None
-    return cast(System, module)
+    defaults = {
+        "tile": module.picture,
+        "prime": lambda core, batch: None,
+        "charts": lambda metrics: {},
+        "examples_at_once": lambda config: EXAMPLES_AT_ONCE,
+        "data_for": lambda config, data: replace(data, binarise="none") if data.binarise == "auto" else data,
+    }
+    return cast(System, SimpleNamespace(**(defaults | vars(module))))

@@ -58,6 +58,13 @@ def give(result: Mapping[str, Any], *, as_json: bool = False) -> None:
         console.print(f"next: {command}")
 
 
+def tell_outcome(outcome: Any) -> None:
+    """A line about a run of `saccade reproduce`: its row and seed, and what became of it."""
+    task, words = outcome.task, {"finished": "finished already", "elsewhere": "trained elsewhere"}
+    text = f": {outcome.text}" if outcome.text else ""
+    say(f"{task.row}, seed {task.run.train.seed}: {words.get(outcome.status, outcome.status)}{text}")
+
+
 class Meter:
     """Follows training: on a terminal a bar that moves, elsewhere a line every ten seconds; warnings once each."""
 
@@ -128,6 +135,18 @@ def show_metrics(metrics: Mapping[str, Any], classes: Sequence[str], title: str)
             console.print(_matrix(value, classes))
 
 
+def show_models(models: Sequence[Mapping[str, Any]]) -> None:
+    """The shipped networks, one a row, as `recurrent.shipped.listing` gives them."""
+    table = Table("name", "system", "what", "measured", "MB")
+    for model in models:
+        measured = ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in model["headline"].items())
+        table.add_row(model["name"], model["system"], model["what"], measured, f"{model['bytes'] / 1e6:.1f}")
+    console = Console(highlight=False)
+    console.print(table)
+    for model in models:
+        console.print(model["card"], markup=False, soft_wrap=True)
+
+
 def show_table(title: str, rows: Sequence[Mapping[str, str]]) -> None:
     """Rows of equal columns on stdout, the first column to the left and numbers to the right."""
     table = Table(title=title, title_justify="left")
@@ -150,6 +169,28 @@ def show_answers(answers: Sequence[Mapping[str, Any]]) -> None:
         cells = (name, answer["label"], truth, f"{ranked[0][1]:.1%}", others, *gaze)
         table.add_row(*map(escape, cells))  # a class may be named [bold]
     Console(highlight=False).print(table)
+
+
+def show_neighbours(found: Mapping[str, Any]) -> None:
+    """How far drawn images are from the nearest training image, and what is usual for images that are no copies."""
+    drawn, usual = found["median_distance"], found["held_out_median_distance"]
+    line = f"median distance to the nearest training image: {drawn:.2f}; of held-out images: {usual:.2f}"
+    Console(highlight=False).print(line)
+
+
+def show_endings(found: Mapping[str, Any]) -> None:
+    """For every ending of an unfinished picture: how well it explains, and keeps, what was given."""
+    table = Table("ending", "class", "bound, nats", "KL, nats", "nats a given pixel", "given pixels kept")
+    for number, ending in enumerate(found["endings"], 1):
+        cells = [f"{ending[key]:.1f}" for key in ("bound_nats", "kl_nats")]
+        cells += [f"{ending['nats_per_given_pixel']:.4f}", f"{ending['agreement_percent']:.1f}%"]
+        table.add_row(str(number), ending["class"] or "", *cells)
+    console = Console(highlight=False)
+    console.print(table)
+    before, after = found["amortised_bound_nats"], found["bound_nats"]
+    console.print(
+        f"{found['given_pixels']} given pixels; refining took the mean bound from {before:.1f} to {after:.1f} nats"
+    )
 
 
 def _text(value: Any) -> str:

@@ -3,7 +3,8 @@
 A file has the tables [data], [model] and [train], whose keys are the fields of the run's dataclasses; what is left out
 keeps its default. A row, [rows.NAME], begins with the file's own tables and overrides them in [rows.NAME.model] and so
 on; keys that begin with paper_ hold the paper's numbers, which are kept as facts. `system = "baseline"`, in the file or
-in a row, names the system; a row of another system than the file's does not inherit [model].
+in a row, names the system; a row of another system than the file's does not inherit [model]. `after = "OTHER"` in a row
+begins its training with the weights of the file's row OTHER.
 """
 
 import dataclasses
@@ -40,6 +41,9 @@ def read_run(path: Path | str, system: str, config: type[Model], row: str | None
     chosen = {} if row is None else _tables(_row(path, rows, row), f"{path}: [rows.{row}]")
     if "system" in chosen and chosen["system"] != own.get("system"):
         own.pop("model", None)
+    after = chosen.pop("after", None)
+    if after is not None and _row(path, rows, after) is not None:
+        chosen["train"] = {"start_from": str(row_folder(path, after))} | chosen.get("train", {})
     declared = chosen.pop("system", own.get("system", system))
     own.pop("system", None)
     if declared != system:
@@ -51,10 +55,15 @@ def read_run(path: Path | str, system: str, config: type[Model], row: str | None
 
 
 def read_facts(path: Path | str) -> dict[str, dict[str, Any]]:
-    """For every row of a TOML file, what it says that is no setting: its `system`, and the paper's numbers."""
+    """For every row of a TOML file, what it says that is no setting: its `system`, `after`, and the paper's numbers."""
     text, rows = _read(Path(path))
     inherited = {"system": text["system"]} if "system" in text else {}
     return {name: inherited | {k: v for k, v in row.items() if k not in TABLES} for name, row in rows.items()}
+
+
+def row_folder(path: Path | str, row: str) -> Path:
+    """Where a training of a row writes if nothing else is said: runs/FILE/ROW."""
+    return Path("runs", Path(path).stem, row)
 
 
 def write_run(run: Run[Any]) -> str:
@@ -108,12 +117,15 @@ def _parsed(path: Path) -> dict[str, Any]:
 
 
 def _tables(text: dict[str, Any], place: str) -> dict[str, Any]:
-    """The settings in a file or row: its tables and `system`, without the paper's numbers; nothing else may stand."""
+    """The settings in a file or row: its tables, `system` and `after`, without the paper's numbers; nothing else."""
+    words = ("system", "after") if "[rows." in place else ("system",)
     for key, value in text.items():
+        if key in words and not isinstance(value, str):
+            raise InputError("a name in quotes", f"{place} {key} = {shown(value, 40)}", f'write {key} = "..."')
         if key in TABLES and not isinstance(value, dict):
             raise InputError("a table", f"{place} {key} = {shown(value)}", f"write [{key}] and its keys under it")
-        if key not in (*TABLES, "system") and not key.startswith("paper_"):
-            known = (*TABLES, "system", "rows")
+        if key not in (*TABLES, *words) and not key.startswith("paper_"):
+            known = (*TABLES, *words, "rows")
             near = closest(key, known)
             do = f"did you mean {near}?" if near else "remove it, or begin the name of a paper's number with paper_"
             raise InputError(f"one of {', '.join(known)} or paper_...", f"{place} {key}", do)

@@ -1,7 +1,7 @@
 """What a system's verbs do, for every system alike: learn, measure, look, draw. Here the pipeline's stages meet."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +14,12 @@ from recurrent import terminal
 from recurrent.config import Run, override
 from recurrent.core import RecurrentCore
 from recurrent.errors import InputError
+from recurrent.files import write_whole
 from recurrent.pipeline import animate, checkpoint, data, evaluate, train
 from recurrent.pipeline.board import Board
 from recurrent.pipeline.finite import NotFinite
 from recurrent.pipeline.framing import read_image
+from recurrent.shipped import place
 from recurrent.signals import Stop, Stopped
 from recurrent.system import Batch, Trace, load
 
@@ -33,6 +35,7 @@ class Network(NamedTuple):
 
     folder: checkpoint.RunFolder
     core: RecurrentCore[Any, Any, Any, Any]
+    step: int
 
 
 def learn(run: Run[Any], out: Path, *, fresh: bool = False, tensorboard: bool = False) -> dict[str, Any] | None:
@@ -64,7 +67,7 @@ def _together(state: PartialState, out: Path) -> Iterator[None]:
 def _learn(state: PartialState, run: Run[Any], out: Path, fresh: bool, tensorboard: bool) -> dict[str, Any] | None:
     folder = None
     with state.main_process_first():  # it downloads and creates; the others find it done
-        source = data.load(run.data, run.train.seed, _device())
+        source = load_images(run)
         core = load(run.system).build(run.model, source.shape)  # complains before anything is written,
         source.batch(0, run.train.batch_size)  # and so does this
         if state.is_main_process:
@@ -123,7 +126,9 @@ def follow(
 
 
 def open_network(system: str, path: Path) -> Network:
-    """The network of a run folder as its newest checkpoint has it: the averaged weights, where an average was kept.
+    """The network of a run folder (or a shipped one, by its name) as its newest checkpoint has it.
+
+    The weights are the averaged ones, where an average was kept.
 
     Raises:
         InputError: no run folder, another system's, one without a whole checkpoint, or of another shape.
@@ -134,11 +139,11 @@ def open_network(system: str, path: Path) -> Network:
         raise InputError(f"a run of the system {system}", f"one of {folder.run.system} in {path}", do)
     with torch.device("meta"):  # a stranger's settings may claim any size: a network without memory tells it
         claimed = load(system).build(folder.run.model, folder.shape)
-    snapshot = checkpoint.newest(path, checkpoint.room_for(claimed))
+    snapshot = checkpoint.trained(folder.path, checkpoint.room_for(claimed))
     if snapshot is None:
         raise InputError(f"a checkpoint in {path}", "none", f"train first: saccade {system} train --out {path}")
     checkpoint.check_fits(claimed, snapshot.tensors)
-    return Network(folder, _restored(folder, snapshot).to(_device()))
+    return Network(folder, _restored(folder, snapshot).to(_device()), snapshot.step)
 
 
 def open_images(system: str, path: Path, data_dir: str | None = None) -> tuple[Network, data.Source]:
@@ -150,12 +155,17 @@ def open_images(system: str, path: Path, data_dir: str | None = None) -> tuple[N
     network = open_network(system, path)
     folder = network.folder
     config = replace(folder.run.data, data_dir=data_dir) if data_dir else folder.run.data
-    source = data.load(config, folder.run.train.seed, _device())
+    source = load_images(replace(folder.run, data=config))
     if (source.shape, source.classes) != (folder.shape, folder.classes):
         found = f"{tuple(source.shape)} with the classes {', '.join(source.classes):.80} in {config.dataset}"
         do = "give the data that this run was trained on"
         raise InputError(f"images of the network's shape {tuple(folder.shape)}", found, do)
     return network, source
+
+
+def load_images(run: Run[Any]) -> data.Source:
+    """The images of a run, as its model wants them."""
+    return data.load(load(run.system).data_for(run.model, run.data), run.train.seed, _device())
 
 
 def with_model(network: Network, **values: Any) -> Network:
@@ -165,11 +175,18 @@ def with_model(network: Network, **values: Any) -> Network:
     return network._replace(folder=folder._replace(run=run))
 
 
-def measure(network: Network, source: data.Source, split: Any) -> tuple[dict[str, Any], Path]:
-    """The metrics on a held-out split, and the file in the run folder that they were written to."""
-    metrics = evaluate.evaluate(network.folder.run, network.core, source, split)
-    name = "metrics.json" if split == "test" else f"metrics-{split}.json"
-    return metrics, checkpoint.write_json(network.folder.path / name, metrics)
+def measure(
+    network: Network, source: data.Source, split: Any, further: Mapping[str, Any] | None = None
+) -> tuple[dict[str, Any], list[str]]:
+    """The metrics on a held-out split with what else was found, and the files that tell them, see `place`."""
+    run, path = network.folder.run, place(network.folder.path)
+    metrics = evaluate.evaluate(run, network.core, source, split) | {"step": network.step} | dict(further or {})
+    suffix = "" if split == "test" else f"-{split}"
+    wrote = [checkpoint.write_json(path / f"metrics{suffix}.json", metrics)]
+    for name, png in load(run.system).charts(metrics).items():
+        wrote.append(path / f"{name}{suffix}.png")
+        write_whole(wrote[-1], png)
+    return metrics, [str(file) for file in wrote]
 
 
 def held_out(source: data.Source, split: Any, index: int, count: int) -> Batch:
@@ -234,15 +251,15 @@ def draw(network: Network, trace: Trace, film: Path | None, strip: Path | None, 
 
 
 def _films(network: Network, trace: Trace, between: int = 0) -> list[animate.Film]:
-    """A film of each example of a trace; small ones (`tile`, where the system has it) if they are several."""
+    """A film of each example of a trace; small ones if they are several."""
     system, examples = load(network.folder.run.system), range(len(trace.targets))
-    picture = system.picture if len(examples) == 1 else getattr(system, "tile", system.picture)
+    picture = system.picture if len(examples) == 1 else system.tile
     return [animate.frames(picture, trace, [example], between=between) for example in examples]
 
 
 def _at_work(folder: checkpoint.RunFolder, snapshot: checkpoint.Snapshot, source: data.Source) -> Any:
     """A film strip of the network reading a training image."""
-    network = Network(folder, _restored(folder, snapshot).to(source.device))
+    network = Network(folder, _restored(folder, snapshot).to(source.device), snapshot.step)
     batch = source.batch(0, folder.run.train.batch_size)
     trace = look(network, Batch(batch.images[:1], batch.labels[:1]))
     return animate.strip(_films(network, trace)[0].frames, STRIP_COLUMNS)

@@ -80,6 +80,18 @@ def check(path: Path | str) -> Path:
     return _in_folder(path)
 
 
+def check_strip(path: Path | str) -> Path:
+    """Whether a film strip or a sheet can be written under that name; call it before the work.
+
+    Raises:
+        InputError: another ending than .png, or the folder is not there.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".png":
+        raise InputError("a file name that ends in .png", repr(path.name), "a film strip is a PNG image")
+    return _in_folder(path)
+
+
 def write(path: Path | str, film: Film, *, seconds_per_frame: float = 1.0) -> Path:
     """Write a film that loops for ever; the ending chooses GIF, animated WebP or animated PNG. Whole or not at all.
 
@@ -108,10 +120,7 @@ def write_strip(path: Path | str, frames: Sequence[Pixels], columns: int | None 
     Raises:
         InputError: another ending than .png, or a folder that is not there or cannot be written to.
     """
-    path = Path(path)
-    if path.suffix.lower() != ".png":
-        raise InputError("a file name that ends in .png", repr(path.name), "a film strip is a PNG image")
-    _in_folder(path)
+    path = check_strip(path)
     sheet = io.BytesIO()
     Image.fromarray(strip(frames, columns)).save(sheet, "PNG", optimize=True)
     write_whole(path, sheet.getvalue())

@@ -1,4 +1,5 @@
-"""Digits laid out on larger canvases: moved, and strewn with pieces of others (Mnih et al. 2014, section 4.1).
+"""Digits laid out on larger canvases: moved, strewn with pieces of others (Mnih et al. 2014, section 4.1), or in pairs
+(Gregor et al. 2015, section 4.3).
 
 Whole batches of uint8 images at a time. Sums are of whole numbers, so they are the same in any order, on any device.
 """
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from recurrent.pipeline.draws import integers
+from recurrent.pipeline.images import Images
 
 
 class Scene(NamedTuple):
@@ -17,6 +19,7 @@ class Scene(NamedTuple):
     size: int
     pieces: int
     piece_size: int
+    pair: bool = False  # a second digit
 
 
 class Layout(NamedTuple):
@@ -29,6 +32,37 @@ class Layout(NamedTuple):
     cut_left: Tensor  # [B, P]
     piece_top: Tensor  # [B, P] where it goes in the canvas
     piece_left: Tensor  # [B, P]
+
+
+def compose(images: Images, chosen: Tensor, scene: Scene, seed: int, purpose: str, step: int) -> Images:
+    """The digits `chosen` [B] of a set laid out: canvases int16 [B, 1, size, size] in [0, 255], and their labels [B].
+
+    In a pair the second digit is any image of the set except the first, in a place of its own; the two may overlap,
+    and what overlaps adds up and is clipped. The label of a pair is that of both digits, see `pair_label`.
+    """
+    pool, labels = images
+    examples, side = len(pool), pool.shape[-1]
+    where = layout(chosen, examples, side, scene, seed, purpose, step)
+    canvases, label = paint(pool, chosen, where, scene), labels.index_select(0, chosen)
+    if not scene.pair:
+        return Images(canvases, label)
+    ahead = integers(seed, f"{purpose}: second digit", step, len(chosen), [max(examples - 1, 1)])[:, 0]
+    second = (chosen + 1 + ahead.to(chosen.device)) % examples
+    beside = layout(second, examples, side, scene, seed, f"{purpose}: second place", step)
+    canvases = (canvases + paint(pool, second, beside, scene)).clamp_(max=255)
+    return Images(canvases, pair_label(label, labels.index_select(0, second)))
+
+
+def pair_label(one: Tensor, other: Tensor) -> Tensor:
+    """The label of two digits, int64 [B]: which they are, not which is which, for nobody could tell that from the
+    canvas. The pairs a <= b of K classes are numbered b (b + 1) / 2 + a, 0 ... K (K + 1) / 2 - 1."""
+    smaller, larger = torch.minimum(one, other), torch.maximum(one, other)
+    return larger * (larger + 1) // 2 + smaller
+
+
+def pair_names(classes: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of the pairs in the order of their labels: 00, 01, 11, 02, ..."""
+    return tuple(classes[a] + classes[b] for b in range(len(classes)) for a in range(b + 1))
 
 
 def place(images: Tensor, top: Tensor, left: Tensor, height: int, width: int) -> Tensor:

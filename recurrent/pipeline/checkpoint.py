@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from recurrent.errors import InputError, shown
 from recurrent.files import MAX_JSON_BYTES, lock, parse_json, write_json, write_whole
 from recurrent.run_folder import RunFolder, create, open_log, open_run
+from recurrent.shipped import WEIGHTS
 
 __all__ = [
     "RunFolder",
@@ -37,6 +38,7 @@ __all__ = [
     "read",
     "room_for",
     "save",
+    "trained",
     "write",
     "write_json",
 ]
@@ -129,6 +131,18 @@ def newest(path: Path | str, most_bytes: int = MOST_BYTES) -> Snapshot | None:
 def room_for(core: nn.Module) -> int:
     """More bytes than a checkpoint of this network has: weights, their average, the optimizer's moments, names."""
     return 8 * sum(tensor.nbytes for tensor in core.state_dict().values()) + (1 << 20)
+
+
+def trained(path: Path | str, most_bytes: int = MOST_BYTES) -> Snapshot | None:
+    """The weights of a run folder, for use: of its last whole checkpoint, or of a shipped network's one file.
+
+    Raises:
+        InputError: there are some, and none is whole.
+    """
+    if (snapshot := newest(path, most_bytes)) is not None:
+        return snapshot
+    file = Path(path) / WEIGHTS
+    return read(file, most_bytes) if file.exists() else None
 
 
 def read(path: Path, most_bytes: int = MOST_BYTES) -> Snapshot:

@@ -3,12 +3,13 @@
 All images of a source are one uint8 tensor [N, C, H, W] on the device.
 """
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from recurrent.config import DATASETS, DataConfig
+from recurrent.config import DATASETS, LAID_OUT, DataConfig
 from recurrent.errors import InputError
 from recurrent.pipeline import canvas
 from recurrent.pipeline.digits import load_digits
@@ -19,7 +20,7 @@ from recurrent.pipeline.mnist import load_mnist
 from recurrent.system import Batch, Shape
 
 FROZEN = 10_000
-"""Canvases in a held-out set of `translated` or `cluttered`."""
+"""Canvases in a held-out set of `translated`, `cluttered` or `pairs`."""
 
 Split = Literal["validation", "test"]
 
@@ -42,13 +43,13 @@ class Source:
     ) -> None:
         _check(train, validation, shift, scene)
         order = permutation(seed, "validation split", 0, len(train.labels))
-        drawn, test = (
-            (train, test) if binarise == "none" else (black_and_white(train, "train"), black_and_white(test, "test"))
-        )
-        grey = train if binarise == "dynamic" else drawn
-        self._train = _take(grey, order[validation:].sort().values, device)
+        self._binarised, anew = binarise != "none", binarise == "dynamic" or scene is not None
+        drawn = train
+        if self._binarised and scene is None:
+            drawn, test = black_and_white(train, "train"), black_and_white(test, "test")
+        self._train = _take(train if anew else drawn, order[validation:].sort().values, device)
         self._held = {"validation": _take(drawn, order[:validation].sort().values, device), "test": _to(test, device)}
-        self._dynamic = binarise == "dynamic"
+        self._whiten = self._binarised and anew
         self._seed, self._shift, self._scene = seed, shift, scene
         channels, height, width = train.pixels.shape[1:] if scene is None else (1, scene.size, scene.size)
         self.shape = Shape(channels, height, width, len(classes))
@@ -68,14 +69,26 @@ class Source:
             raise InputError(f"at most the {self.examples} training images", found, "lower --batch-size")
         epoch, index = divmod(step, batches)
         chosen = self._order(epoch)[index * batch_size : (index + 1) * batch_size]
-        pixels = self._pixels(chosen, step)
+        pixels, labels = self._images(chosen, step)
         if self._shift:
             moved = integers(self._seed, "shift", step, batch_size, [2 * self._shift + 1] * 2).to(pixels.device)
             down, right = (moved - self._shift).unbind(1)
             pixels = canvas.shift(pixels, down, right, self._shift)
-        if self._dynamic:
+        if self._whiten:
             pixels = whiten(pixels, self._seed, "binarise", step)
-        return Batch(_float(pixels), self._train.labels.index_select(0, chosen))
+        return Batch(_float(pixels), labels)
+
+    def stored(self, size: int = 1000) -> Iterator[Batch]:
+        """All training images in the order in which they are kept, each once and unmoved, `size` at a time.
+
+        Raises:
+            InputError: the images are composed anew for every batch.
+        """
+        if self._scene is not None:
+            found = "canvases drawn anew for every batch"
+            raise InputError("a fixed set of training images", found, "this works for the other datasets alone")
+        for pixels, labels in zip(self._train.pixels.split(size), self._train.labels.split(size), strict=True):
+            yield Batch(_float(pixels), labels)
 
     @property
     def device(self) -> torch.device:
@@ -85,7 +98,8 @@ class Source:
     def held_out(self, split: Split) -> Batch:
         """A whole held-out set, made of images that no training batch holds.
 
-        The canvases of `translated` and `cluttered` are 10,000, drawn by a fixed seed from the held-out digits alone.
+        The canvases of `translated`, `cluttered` and `pairs` are 10,000, drawn by a fixed seed from the held-out digits
+        alone.
 
         Raises:
             InputError: no validation images were held out.
@@ -93,17 +107,15 @@ class Source:
         images = self._held[split]
         if len(images.labels) == 0:
             raise InputError("validation images", "none held out", "train with --validation, e.g. --validation 5000")
-        if self._scene is None:
-            return Batch(_float(images.pixels), images.labels)
-        pixels, labels = frozen(images, self._scene, split)
-        return Batch(_float(pixels), labels)
+        if self._scene is not None:
+            images = frozen(images, self._scene, split)
+            images = black_and_white(images, f"{split} canvases") if self._binarised else images
+        return Batch(_float(images.pixels), images.labels)
 
-    def _pixels(self, chosen: Tensor, step: int) -> Tensor:
-        pool = self._train.pixels
-        if self._scene is None:
-            return pool.index_select(0, chosen)
-        where = canvas.layout(chosen, len(pool), pool.shape[-1], self._scene, self._seed, "canvas", step)
-        return canvas.paint(pool, chosen, where, self._scene)
+    def _images(self, chosen: Tensor, step: int) -> Images:
+        if self._scene is not None:
+            return canvas.compose(self._train, chosen, self._scene, self._seed, "canvas", step)
+        return Images(*(part.index_select(0, chosen) for part in self._train))
 
     def _order(self, epoch: int) -> Tensor:
         known, order = self._epoch  # taken once: another thread may ask for another epoch meanwhile
@@ -114,14 +126,14 @@ class Source:
 
 
 def frozen(images: Images, scene: canvas.Scene, split: Split, count: int = FROZEN) -> Images:
-    """`count` canvases uint8 [count, 1, size, size] of held-out images, the same in every run; image i's digit is i."""
+    """`count` canvases uint8 [count, 1, size, size] of held-out images, the same in every run; image i's digit (of a
+    pair, the first) is i."""
     chunks, labels = [], []
-    pool, side = images.pixels, images.pixels.shape[-1]
     for start in range(0, count, 1000):
-        chosen = torch.arange(start, min(start + 1000, count), device=pool.device) % len(pool)
-        where = canvas.layout(chosen, len(pool), side, scene, 0, f"frozen {split}", start)
-        chunks.append(canvas.paint(pool, chosen, where, scene).to(torch.uint8))
-        labels.append(images.labels[chosen])
+        chosen = torch.arange(start, min(start + 1000, count), device=images.labels.device) % len(images.labels)
+        made = canvas.compose(images, chosen, scene, 0, f"frozen {split}", start)
+        chunks.append(made.pixels.to(torch.uint8))
+        labels.append(made.labels)
     return Images(torch.cat(chunks), torch.cat(labels))
 
 
@@ -142,8 +154,11 @@ def load(config: DataConfig, seed: int, device: torch.device | str = "cpu") -> S
     """The source that a config names.
 
     Raises:
-        InputError: an unknown dataset, a missing, damaged or unfit file, a split that leaves nothing.
+        InputError: an unknown dataset, a missing, damaged or unfit file, a split that leaves nothing; or `binarise`
+            left to a model, which the system's `data_for` decides.
     """
+    if config.binarise == "auto":
+        raise InputError("binarise none, fixed or dynamic", "'auto'", "ask the system's data_for first, or name one")
     scene = None
     name, _, path = config.dataset.partition(":")
     classes = tuple(str(digit) for digit in range(10))
@@ -151,12 +166,13 @@ def load(config: DataConfig, seed: int, device: torch.device | str = "cpu") -> S
         train, test, classes = load_folder(path)
     elif config.dataset == "digits":
         train, test = load_digits()
-    elif config.dataset in ("mnist", "translated", "cluttered"):
+    elif config.dataset == "mnist" or config.dataset in LAID_OUT:
         train, test = load_mnist(config.data_dir)
     else:
         raise InputError(f"a dataset: {', '.join(DATASETS)} or folder:PATH", repr(config.dataset), "name one of them")
-    if config.dataset in ("translated", "cluttered"):
+    if config.dataset in LAID_OUT:
         scene = _scene(config)
+        classes = canvas.pair_names(classes) if scene.pair else classes
     options: dict[str, Any] = {"validation": config.validation, "shift": config.shift, "scene": scene, "device": device}
     options["binarise"] = config.binarise
     return Source(train, test, classes, seed, **options)
@@ -178,7 +194,8 @@ def _check(train: Images, validation: int, shift: int, scene: canvas.Scene | Non
 
 
 def _scene(config: DataConfig) -> canvas.Scene:
-    return canvas.Scene(config.canvas, config.pieces if config.dataset == "cluttered" else 0, config.piece_size)
+    pieces, pair = config.pieces if config.dataset == "cluttered" else 0, config.dataset == "pairs"
+    return canvas.Scene(config.canvas, pieces, config.piece_size, pair)
 
 
 def _float(pixels: Tensor) -> Tensor:

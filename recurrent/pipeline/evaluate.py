@@ -15,8 +15,6 @@ from recurrent.pipeline.data import Source
 from recurrent.system import Batch, Episode, Trace, load
 from recurrent.unroll import Unrolled
 
-BATCH = 500
-
 
 @torch.no_grad()
 def evaluate(
@@ -38,7 +36,7 @@ def evaluate(
     for name, config in conditions.items():
         generator = torch.Generator().manual_seed(run.train.seed)
         parts: dict[str, list[Mapping[str, Tensor]]] = defaultdict(list)
-        size = getattr(system, "examples_at_once", lambda _: BATCH)(config)
+        size = system.examples_at_once(config)
         for images, labels in zip(whole.images.split(size), whole.labels.split(size), strict=True):
             episode = system.episode(Batch(images, labels), config, generator)
             outputs = _unroll(core, episode)

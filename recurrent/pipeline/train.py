@@ -21,7 +21,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from recurrent.config import Run, TrainConfig
 from recurrent.device import make_fast, mixed_precision, only_deterministic
 from recurrent.errors import InputError
-from recurrent.pipeline.checkpoint import Snapshot, load_into, load_trained, newest, on_cpu, open_run, room_for
+from recurrent.pipeline.checkpoint import Snapshot, load_into, load_trained, on_cpu, open_run, room_for, trained
 from recurrent.pipeline.data import Source
 from recurrent.pipeline.finite import not_finite
 from recurrent.system import Episode, Loss, load
@@ -132,8 +132,7 @@ class Learner:
         make_fast(device)
         torch.manual_seed(config.seed)
         self.core = self.system.build(run.model, source.shape).to(device)
-        if prime := getattr(self.system, "prime", None):
-            prime(self.core, source.batch(0, min(source.examples, PRIMED_BY)))
+        self.system.prime(self.core, source.batch(0, min(source.examples, PRIMED_BY)))
         self.optimizers = optimizers(self.core, config)
         self.model = self.accelerator.prepare(Unrolled(self.core, config.detach_every or None))
         average = get_ema_multi_avg_fn(config.ema)
@@ -239,7 +238,7 @@ class Learner:
         Raises:
             InputError: no run folder, no checkpoint in it, or the weights of another network.
         """
-        snapshot = newest(open_run(folder).path, room_for(self.core))
+        snapshot = trained(open_run(folder).path, room_for(self.core))
         if snapshot is None:
             raise InputError(f"a checkpoint in {folder}", "none", "train that run first")
         load_trained(self.core, snapshot.tensors)

@@ -1,6 +1,7 @@
 """The command line as a test sees it: typer's runner, and networks that were trained by it in a second."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -63,11 +64,10 @@ def small() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished glimpse run; tests must leave its files as they are, or copy it."""
-    path = tmp_path_factory.mktemp("runs") / "ram"
-    answer = saccade("glimpse", "train", *SMALL, "--epochs", "4", "--validation", "100", "--out", path)
-    assert answer.code == 0, answer
+def measured(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the finished glimpse run, with its metrics; tests that change it copy it."""
+    path = Path(shutil.copytree(trained, tmp_path_factory.mktemp("measured") / "ram"))
+    assert saccade("glimpse", "eval", path).code == 0
     return path
 
 
@@ -77,20 +77,38 @@ def tiny() -> list[str]:
     return TINY
 
 
-@pytest.fixture(scope="session")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished DRAW without labels; tests write into it only what they are about."""
-    path = tmp_path_factory.mktemp("runs") / "draw"
-    answer = saccade("draw", "train", *TINY, "--validation", "20", "--out", path)
+def finished(factory: pytest.TempPathFactory, *words: str) -> Path:
+    """The folder of a run that `saccade WORDS` trained; tests that change what others read take a copy."""
+    path = factory.mktemp("runs") / words[0]
+    answer = saccade(*words, "--out", path)
     assert answer.code == 0, answer
     return path
 
 
 @pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A glimpse run."""
+    return finished(tmp_path_factory, "glimpse", "train", *SMALL, "--epochs", "4", "--validation", "100")
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DRAW without labels."""
+    return finished(tmp_path_factory, "draw", "train", *TINY, "--validation", "20")
+
+
+@pytest.fixture(scope="session")
 def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished DRAW that knows its classes."""
-    path = tmp_path_factory.mktemp("runs") / "labelled"
-    answer = saccade("draw", "train", *TINY, "--labelled", "--out", path)
+    """A DRAW that knows its classes."""
+    return finished(tmp_path_factory, "draw", "train", *TINY, "--labelled")
+
+
+@pytest.fixture(scope="session")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A baseline that reads the embedded digits."""
+    path = tmp_path_factory.mktemp("runs") / "classifier"
+    words = ["--kind", "fc", "--epochs", "8", "--batch-size", "128", "--threads", "1"]
+    answer = saccade("baseline", "train", *words, "--out", path)
     assert answer.code == 0, answer
     return path
 

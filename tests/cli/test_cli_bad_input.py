@@ -64,7 +64,7 @@ def run(trained: Path, tmp_path: Path) -> Path:
         ("glimpse eval .", "a run folder, found no run.json in ."),
         ("glimpse eval", "missing argument"),
         ("glimpse gif nowhere", "a run folder, found no folder nowhere"),
-        ("glimpse read digit.png", "no --run, and no runs/demo"),
+        ("glimpse read digit.png", "no such file"),
         ("glimpse read digit.png --run nowhere", "a run folder, found no folder nowhere"),
         ("baseline train --kind transformer", "found 'transformer' for --kind"),
         ("baseline train --glimpses 3", "found --glimpses"),

@@ -1,9 +1,11 @@
 """The verbs of DRAW, on networks that train in a second or two."""
 
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -93,6 +95,55 @@ def test_resuming_a_drawing_network_ends_as_an_unbroken_one(
     assert saccade("draw", "train", *tiny, "--validation", "20", "--out", again).code == 0
     name = next(drawn.glob("checkpoint-*")).name
     assert (again / name).read_bytes() == (drawn / name).read_bytes()
+
+
+def test_pairs_of_digits_are_learned_from(saccade: Any, tiny: list[str], tmp_path: Path) -> None:
+    for stem in ("train", "t10k"):
+        images, labels = np.full((20, 28, 28), 255, np.uint8), np.arange(20, dtype=np.uint8) % 10
+        for kind, array in (("images-idx3", images), ("labels-idx1", labels)):
+            header = struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+            (tmp_path / f"{stem}-{kind}-ubyte").write_bytes(header + array.tobytes())
+    words = [*tiny, "--batch-size", "10", "--dataset", "pairs", "--canvas", "40", "--labelled", "--data-dir", tmp_path]
+    assert saccade("draw", "train", *words, "--out", tmp_path / "run").code == 0
+    run = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert run["shape"] == {"channels": 1, "height": 40, "width": 40, "classes": 55}
+    assert run["classes"][-1] == "99"
+    assert saccade("draw", "generate", tmp_path / "run", "--count", "2", "--out", tmp_path / "sheet.png").code == 0
+
+
+@pytest.fixture
+def shapes(tmp_path: Path) -> Path:
+    """A folder of coloured discs and squares on dark grounds, 12 x 12 pixels."""
+    generator = np.random.default_rng(0)
+    y, x = np.mgrid[-5.5:6.5, -5.5:6.5]
+    for kind, inside in (("disc", x**2 + y**2 < 16), ("square", np.maximum(abs(x), abs(y)) < 4)):
+        (tmp_path / "shapes" / kind).mkdir(parents=True)
+        for i in range(30):
+            pixels = np.full((12, 12, 3), generator.integers(0, 60, 3), np.uint8)
+            pixels[inside] = generator.integers(100, 256, 3)
+            Image.fromarray(pixels).save(tmp_path / "shapes" / kind / f"{i}.png")
+    return tmp_path / "shapes"
+
+
+def test_a_folder_of_colour_images_is_learned_measured_and_drawn_in_colour(
+    saccade: Any, tiny: list[str], shapes: Path, tmp_path: Path
+) -> None:
+    run, film, sheet = tmp_path / "run", tmp_path / "film.webp", tmp_path / "sheet.png"
+    words = ["--dataset", f"folder:{shapes}", "--likelihood", "logistic", "--batch-size", "12", "--epochs", "10"]
+    assert saccade("draw", "train", *tiny, *words, "--learning-rate", "2e-2", "--out", run).code == 0
+    losses = [json.loads(line)["loss"] for line in (run / "log.jsonl").read_text().splitlines()]
+    found = saccade("draw", "eval", run, "--json").json()
+    assert found["bound_nats"] < losses[0]
+    assert found["bits_per_dimension"] == pytest.approx(found["bound_nats"] / (3 * 12 * 12 * np.log(2)))
+    assert 0 < found["bits_per_dimension"] < 8  # what equally likely levels cost
+    assert "bits per dimension" in saccade("draw", "eval", run).out
+    assert saccade("draw", "generate", run, "--count", "2", "--out", sheet).code == 0
+    assert saccade("draw", "gif", run, "--reconstruct", "--count", "2", "--out", film).code == 0
+    with Image.open(sheet) as image:
+        red, green, blue = np.asarray(image.convert("RGB"))[24:100, 24:100].reshape(-1, 3).T.astype(int)
+        assert (abs(red - green) + abs(green - blue)).max() > 20
+    with Image.open(film) as image:
+        assert getattr(image, "n_frames", 1) > 4
 
 
 def test_more_steps_go_on_from_fewer(saccade: Any, refused: Any, tiny: list[str], drawn: Path, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from recurrent.toml import read_facts
 
 VERBS = {
     "glimpse": {"train", "eval", "gif", "read"},
-    "draw": {"train", "eval", "generate", "gif"},
+    "draw": {"train", "eval", "generate", "gif", "complete"},
     "baseline": {"train", "eval"},
 }
 

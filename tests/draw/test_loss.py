@@ -1,6 +1,8 @@
 """The bound: its parts against torch, its value on a model small enough to sum over everything, its estimates."""
 
 import math
+from dataclasses import replace
+from typing import Literal
 
 import pytest
 import torch
@@ -8,9 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
+from draw import system
 from draw.config import Config
 from draw.loss import bound, divergence, importance_weighted, log_logistic, log_weight, reconstruction
 from draw.model import Step
+from recurrent.system import Batch, Shape
+from recurrent.unroll import unroll
 
 CONFIG = Config()
 
@@ -120,6 +125,71 @@ def test_two_pixels_the_importance_weighted_estimate_falls_from_the_bound_to_the
     assert (expected[0] > expected[1]).all() and (expected[1] > expected[2] - 1e-3).all()
     assert (expected[2] > evidence - 0.01).all()  # never below, but for the noise of the mean
     torch.testing.assert_close(expected[2], evidence, atol=0.02, rtol=0)
+
+
+class DrawOfTwoPixels:
+    """The shipped model with two steps of one latent each, on 1 x 2 images: z is enumerated on a grid."""
+
+    shape = Shape(1, 1, 2, 4)
+
+    def __init__(self, likelihood: Literal["bernoulli", "logistic"] = "bernoulli") -> None:
+        self.config = Config(steps=2, hidden=6, latent=1, read=1, write=1, likelihood=likelihood)
+        torch.manual_seed(0)
+        self.core = system.build(self.config, self.shape).double()
+        with torch.no_grad():
+            for parameter in self.core.parameters():
+                parameter.add_(0.5 * torch.randn_like(parameter))
+
+    @torch.no_grad()
+    def evidence(self, images: Tensor) -> Tensor:
+        """log p(x) from the generator alone: [B]."""
+        axis = torch.linspace(-8, 8, 321, dtype=torch.float64)
+        z = torch.cartesian_prod(axis, axis).t()[:, :, None]  # [T, grid, 1]
+        strokes, _ = unroll(self.core.generator, z, self.core.generator.initial_state(z.shape[1]))
+        prior = Normal(0.0, 1.0).log_prob(z).sum((0, 2))
+        found = []
+        for image in images:
+            repeated = image.expand(z.shape[1], *image.shape)
+            wrong = reconstruction(strokes.canvas[-1], strokes.log_scale[-1], repeated, self.config)
+            found.append(torch.logsumexp(prior - wrong, 0) + 2 * math.log(16 / 320))
+        return torch.stack(found)
+
+    @torch.no_grad()
+    def measured(self, samples: int, images: Tensor) -> dict[str, Tensor]:
+        """What an evaluation finds for the images, with `samples` z each."""
+        config = replace(self.config, samples=samples)
+        generator = torch.Generator().manual_seed(1)
+        episode = system.episode(Batch(images, torch.zeros(len(images), dtype=torch.int64)), config, generator)
+        inputs = episode.inputs.double()
+        outputs, _ = unroll(self.core, inputs, self.core.initial_state(len(episode.targets)), episode.context)
+        return system.metrics(outputs, episode._replace(inputs=inputs), config)
+
+
+def test_a_draw_of_two_pixels_gives_all_images_together_the_probability_one() -> None:
+    assert DrawOfTwoPixels().evidence(ALL_IMAGES).exp().sum().item() == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "logistic"])
+def test_a_draws_estimates_fall_from_the_bound_to_the_exact_evidence(
+    likelihood: Literal["bernoulli", "logistic"],
+) -> None:
+    model, repeats = DrawOfTwoPixels(likelihood), 400
+    images = ALL_IMAGES if likelihood == "bernoulli" else torch.tensor([[0, 51], [102, 255]]).view(2, 1, 1, 2) / 255
+    images = images.double()
+    exact = -model.evidence(images)
+    estimates = []
+    for samples in (1, 10, 100):
+        weights = model.measured(samples * repeats, images)["log_weights"].view(len(images), repeats, samples)
+        estimates.append(importance_weighted(weights.permute(2, 0, 1)))  # [images, repeats]
+    means, errors = ([part(e, 1) for e in estimates] for part in (torch.mean, lambda e, _: e.std(1) / repeats**0.5))
+    for mean, error in zip(means, errors, strict=True):
+        assert (mean > exact - 4 * error).all()  # an upper bound in expectation
+    assert (means[0] > means[1] + errors[0]).all() and (means[1] > means[2]).all()
+    torch.testing.assert_close(means[2], exact, atol=0.02, rtol=0)
+    one = model.measured(1, images.repeat_interleave(20_000, 0))
+    bounds = (one["reconstruction"] + one["kl"].sum(1)).view(len(images), -1)
+    assert ((bounds.mean(1) - means[0]).abs() < 4 * errors[0]).all()  # the same expectation, by its parts
+    assert (bounds.mean(1) > exact).all()
 
 
 def test_a_weights_mean_is_minus_the_bound() -> None:

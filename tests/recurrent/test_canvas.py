@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from recurrent.pipeline import canvas
 from recurrent.pipeline.draws import integers, permutation
+from recurrent.pipeline.images import Images
 
 
 def pictures(count: int, channels: int, height: int, width: int, seed: int = 0) -> torch.Tensor:
@@ -88,6 +89,66 @@ def test_pieces_come_from_other_digits() -> None:
     where = canvas.layout(chosen, 3, 28, canvas.Scene(60, 4, 8), 0, "test", 0)
     assert not (where.other == chosen[:, None]).any()
     assert where.other.unique().tolist() == [0, 1, 2]
+
+
+def lone_pixels(count: int) -> Images:
+    """Images of one pixel of light, of the image's own number + 1, in the middle of 3 x 3."""
+    pixels = torch.zeros(count, 1, 3, 3, dtype=torch.uint8)
+    pixels[:, 0, 1, 1] = torch.arange(1, count + 1)
+    return Images(pixels, torch.arange(count))
+
+
+def test_a_pair_is_two_digits_that_add_up_where_they_overlap() -> None:
+    """Every canvas tells by its light which two images it is made of; on one pixel both lie on top of each other."""
+    images, scene = lone_pixels(10), canvas.Scene(6, 0, 1, pair=True)
+    chosen = torch.arange(10).repeat(300)
+    pixels, labels = canvas.compose(images, chosen, scene, 5, "test", 0)
+    assert pixels.shape == (3000, 1, 6, 6)
+    names = canvas.pair_names(tuple("0123456789"))
+    overlaps = 0
+    for canvas_pixels, first, label in zip(pixels.flatten(1), chosen.tolist(), labels.tolist(), strict=True):
+        light = canvas_pixels[canvas_pixels > 0].tolist()
+        second = sum(light) - (first + 1) - 1
+        assert second != first and 0 <= second < 10
+        assert len(light) == 1 or sorted(light) == sorted([first + 1, second + 1])
+        assert names[label] == f"{min(first, second)}{max(first, second)}"
+        overlaps += len(light) == 1
+    assert 120 < overlaps < 260  # 16 places each: 187.5 of 3,000, give or take 13
+
+
+def test_a_pairs_second_digit_and_place_are_independent_of_the_first() -> None:
+    images, scene = lone_pixels(6), canvas.Scene(5, 0, 1, pair=True)
+    pixels, _ = canvas.compose(images, torch.zeros(24_000, dtype=torch.int64), scene, 1, "test", 0)
+    first = torch.tensor([(plane.flatten() == 1).nonzero()[:1].sum().item() for plane in pixels])
+    apart = (pixels == 1).flatten(1).any(1)
+    counts = torch.zeros(25, 25)
+    where = pixels.clone().masked_fill_(pixels == 1, 0).flatten(1).argmax(1)
+    counts.index_put_((first[apart], where[apart]), torch.ones(int(apart.sum())), accumulate=True)
+    inside = torch.tensor([5 * row + column for row in (1, 2, 3) for column in (1, 2, 3)])
+    table = counts[inside][:, inside]
+    assert table.sum() == apart.sum() and (table.diagonal() == 0).all()
+    expected = apart.sum() / 72
+    chi2 = (((table - expected) ** 2 / expected).sum() - 9 * expected).item()  # the diagonal is a row of true zeros
+    assert chi2 < 71 + 5 * (2 * 71) ** 0.5
+    seconds = torch.bincount(pixels.clamp(min=0).flatten(1).amax(1)[apart].long(), minlength=7)[2:]
+    assert ((seconds - apart.sum() / 5).abs() < 6 * (apart.sum() * 0.16) ** 0.5).all()
+
+
+def test_pairs_are_clipped_not_wrapped() -> None:
+    images = Images(torch.full((2, 1, 28, 28), 200, dtype=torch.uint8), torch.tensor([3, 8]))
+    pixels, labels = canvas.compose(images, torch.tensor([0, 1]), canvas.Scene(28, 0, 1, pair=True), 0, "test", 0)
+    assert pixels.unique().tolist() == [255]
+    assert [canvas.pair_names(tuple("0123456789"))[label] for label in labels.tolist()] == ["38", "38"]
+
+
+def test_the_labels_of_pairs_are_their_names_in_any_order() -> None:
+    names = canvas.pair_names(tuple("0123456789"))
+    assert len(names) == len(set(names)) == 55
+    one, other = torch.cartesian_prod(torch.arange(10), torch.arange(10)).unbind(1)
+    labels = canvas.pair_label(one, other)
+    assert labels.unique().tolist() == list(range(55))
+    for a, b, label in zip(one.tolist(), other.tolist(), labels.tolist(), strict=True):
+        assert names[label] == f"{min(a, b)}{max(a, b)}"
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from baseline import system as baseline
 from draw import system as draw
+from draw.completion import Filling
 from glimpse import system as glimpse
 from recurrent.affine import _Tape
 from recurrent.core import GRU, LSTM, RecurrentCore, Stacked, VanillaRNN
@@ -21,6 +22,7 @@ from recurrent.unroll import gradient_flow, unroll
 Core = RecurrentCore[Any, Any, Any, Any]
 Episode = tuple[Any, Any]  # inputs [T, B, ...], context [B, ...]
 SHAPE = Shape(channels=1, height=20, width=20, classes=5)
+STEP = 1e-6  # of a finite difference
 
 
 class Case(NamedTuple):
@@ -58,19 +60,33 @@ def looking_once(kind: Any) -> Case:
     return Case(lambda: baseline.build(config, SHAPE), episode, steps=1)
 
 
-def drawing(*, alone: bool = False, **settings: Any) -> Case:
+def drawing(*, alone: bool = False, shape: Shape = SHAPE, **settings: Any) -> Case:
     config = draw.Config(steps=6, hidden=16, latent=5, **{"read": 2, "write": 3, **settings})
 
     def episode(steps: int, examples: int) -> Episode:
         generator = torch.Generator().manual_seed(4)
-        batch = Batch(torch.rand(examples, 1, 20, 20, generator=generator), torch.arange(examples) % 5)
+        batch = Batch(torch.rand(examples, *shape[:3], generator=generator), torch.arange(examples) % 5)
         made = draw.episode(batch, config, generator)
         context = (made.context.labels if config.labelled else None) if alone else made.context
         return made.inputs[:steps], context
 
     def build() -> Core:
-        core = draw.build(config, SHAPE)
+        core = draw.build(config, shape)
         return core.generator if alone else core
+
+    return Case(build, episode, accumulates=True)
+
+
+def finishing() -> Case:
+    case = drawing()
+
+    def episode(steps: int, examples: int) -> Episode:
+        inputs, scene = case.episode(steps, examples)
+        return inputs, (scene, torch.rand(examples, 1, 20, 20, generator=torch.Generator().manual_seed(5)) < 0.5)
+
+    def build() -> Core:
+        core: Any = case.build()
+        return Filling(core)
 
     return Case(build, episode, accumulates=True)
 
@@ -91,12 +107,15 @@ CASES = {
     "draw-without-attention": drawing(attention=False),
     "draw-labelled-gru-2-layers": drawing(core="gru", layers=2, labelled=True),
     "draw-logistic-rnn-one-filter": drawing(core="rnn", likelihood="logistic", read=1, write=1),
+    "draw-colour-not-square": drawing(likelihood="logistic", shape=Shape(3, 9, 14, 5)),
     "draw-generator": drawing(alone=True),
     "draw-generator-labelled": drawing(alone=True, labelled=True, attention=False),
+    "draw-finishing": finishing(),
     "baseline-fc": looking_once("fc"),
     "baseline-conv": looking_once("conv"),
     "baseline-modern": looking_once("modern"),
 }
+EXACT = [name for name in CASES if not name.startswith(("ram", "baseline"))]  # the others answer in float32 alone
 RECURRENT = [name for name, case in CASES.items() if case.steps > 1]
 CUT_WHOLLY = [name for name in RECURRENT if not CASES[name].accumulates]
 
@@ -197,6 +216,32 @@ def test_gradients_equal_those_of_plain_autograd(case: Case) -> None:
         torch.testing.assert_close(
             ours[name], theirs[name], atol=1e-5, rtol=1e-5, msg=lambda m, name=name: f"{name}: {m}"
         )
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_gradients_equal_finite_differences(name: str) -> None:
+    """In float64, for all parameters at once, along random directions."""
+    core, inputs, _, context = made(CASES[name], examples=2)
+    core.double()
+    double = lambda leaf: leaf.double() if leaf.is_floating_point() else leaf  # noqa: E731
+    inputs = map_tensors(double, inputs)
+    context = None if context is None else map_tensors(double, context)
+    rows = next(iter(named_tensors(inputs).values())).shape[1]
+    total = lambda: measured(unroll(core, inputs, core.initial_state(rows), context)[0])  # noqa: E731
+    found = gradients(core, total())
+    moved = {key: parameter for key, parameter in core.named_parameters() if key in found}
+    assert moved
+    for _ in range(3):
+        direction = {key: torch.randn_like(parameter) for key, parameter in moved.items()}
+        sides = []
+        for step in (STEP, -2 * STEP, STEP):  # there, to the other side, and back
+            with torch.no_grad():
+                for key, parameter in moved.items():
+                    parameter.add_(direction[key], alpha=step)
+            sides.append(total().item())
+        expected = (sides[0] - sides[1]) / (2 * STEP)
+        slope = sum((found[key] * direction[key]).sum().item() for key in moved)
+        assert slope == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", CUT_WHOLLY)

@@ -46,6 +46,8 @@ SCENES: dict[str, dict[str, Any]] = {
     "shift": {"shift": 2},
     "clutter": {"scene": Scene(40, 3, 8)},
     "split": {"validation": 50},
+    "pairs": {"scene": Scene(40, 0, 8, pair=True)},
+    "black and white canvases": {"scene": Scene(40, 3, 8), "binarise": "fixed"},
 }
 
 
@@ -104,7 +106,7 @@ def test_epochs_are_shuffled_anew() -> None:
 
 
 def test_images_keep_their_labels() -> None:
-    for options in SCENES.values():
+    for options in (SCENES["plain"], SCENES["shift"], SCENES["clutter"], SCENES["split"]):
         data = source(**options)
         for images, labels in (data.batch(3, 20), Batch(*(part[:40] for part in data.held_out("test")))):
             pixels = (images * 255).round().long()
@@ -172,7 +174,7 @@ def test_unknown_dataset() -> None:
     config = DataConfig()
     for name in ("mnits", "folder:", ""):
         object.__setattr__(config, "dataset", name)  # as if it had come past the config's own check
-        with pytest.raises(InputError, match="digits, mnist, translated, cluttered or folder:PATH"):
+        with pytest.raises(InputError, match="digits, mnist, translated, cluttered, pairs or folder:PATH"):
             load(config, 0)
 
 
@@ -209,6 +211,35 @@ def test_load_lays_out_the_canvas(tmp_path: Path) -> None:
         total = (data.batch(0, 30).images * 255 / 9).sum((1, 2, 3)).round().int().unique().tolist()
         assert total == [most]
     assert load(DataConfig(dataset="mnist", data_dir=str(tmp_path)), 0).shape == (1, 28, 28, 10)
+    pairs = load(DataConfig(dataset="pairs", data_dir=str(tmp_path), canvas=60), 0)
+    assert pairs.shape == (1, 60, 60, 55)
+    assert pairs.classes[:4] == ("00", "01", "11", "02")
+    assert (pairs.batch(0, 30).images * 255 / 9).sum((1, 2, 3)).round().int().unique().tolist() == [2 * 784]
+
+
+def test_pairs_mix_no_training_and_held_out_digits() -> None:
+    """As above: an image of one set is 1 all over, of the other 16."""
+    scene, held = Scene(30, 0, 8, pair=True), source(validation=20).held_out("validation").labels
+    train = numbered(200)
+    train.pixels.fill_(1)[held] = 16
+    data = Source(train, numbered(10), ("a",) * 200, 0, validation=20, scene=scene)
+    assert set(greys(data.held_out("validation").images)) <= {0, 16, 32}
+    assert set(greys(data.batch(0, 180).images)) <= {0, 1, 2}
+
+
+def test_canvases_are_binarised_whole_and_anew_in_training() -> None:
+    """Each pixel of a canvas is white with its own grey level as probability, where digits overlap too."""
+    images = Images(torch.full((50, 1, 28, 28), 60, dtype=torch.uint8), torch.zeros(50, dtype=torch.int64))
+    data = {
+        kind: Source(images, images, ("00",), 0, scene=Scene(28, 0, 8, pair=True), binarise=kind)
+        for kind in ("fixed", "dynamic")
+    }
+    for drawn in (data["fixed"].held_out("test").images[:500], data["fixed"].batch(0, 50).images):
+        assert drawn.unique().tolist() == [0, 1]
+        assert drawn.mean().item() == pytest.approx(120 / 255, abs=0.01)
+    assert torch.equal(data["fixed"].held_out("test").images, data["dynamic"].held_out("test").images)
+    assert torch.equal(data["fixed"].batch(3, 50).images, data["dynamic"].batch(3, 50).images)
+    assert not torch.equal(data["fixed"].batch(3, 50).images, data["fixed"].batch(4, 50).images)
 
 
 @needs_mnist
@@ -218,6 +249,7 @@ def test_load_lays_out_the_canvas(tmp_path: Path) -> None:
         (Scene(60, 4, 8), "3944ac73cfe529f5dd4fbc1863da5d655b4c063ee75e03a96fa0904b20a048e9"),
         (Scene(60, 0, 8), "5dd93864966bd2a521993800dc2b6f21fa71ac30ee50da8645e8f47864c6dd8f"),
         (Scene(100, 8, 8), "5c328e431bb148cf4b120294a770dfc2863f6d330a51eb19927313c3121f8405"),
+        (Scene(60, 0, 8, pair=True), "c1d608cd7d148af6ba888086b5ca4760e3ef0675f1d0732437a2979641fe98c7"),
     ],
 )
 def test_frozen_test_sets(scene: Scene, digest: str) -> None:
@@ -230,9 +262,19 @@ def test_frozen_test_sets(scene: Scene, digest: str) -> None:
 
 
 @needs_mnist
+def test_the_black_and_white_pairs_are_what_they_were() -> None:
+    source = load(DataConfig(dataset="pairs", binarise="fixed"), seed=0)
+    pixels, labels = source.held_out("test")
+    assert pixels.shape == (10_000, 1, 60, 60)
+    digest = hashlib.sha256(pixels.to(torch.uint8).numpy().tobytes() + labels.numpy().tobytes()).hexdigest()
+    assert digest == "1bb73456300e38b1ce8792659b8964d1402fa8199c8d43e83dc56a0bd6b18b0d"
+
+
+@needs_mnist
 @pytest.mark.bench
 @pytest.mark.parametrize(
-    ("dataset", "shift", "at_least"), [("mnist", 1, 256_000), ("translated", 0, 150_000), ("cluttered", 0, 150_000)]
+    ("dataset", "shift", "at_least"),
+    [("mnist", 1, 256_000), ("translated", 0, 150_000), ("cluttered", 0, 150_000), ("pairs", 0, 75_000)],
 )
 def test_images_a_second_on_one_core(dataset: str, shift: int, at_least: int) -> None:
     """60x60 canvases and shifted MNIST, float batches of 256 and all; the best of many, for the machine is shared."""

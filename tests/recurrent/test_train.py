@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from baseline.config import Config as BaselineConfig
+from draw.config import Config as DrawConfig
 from glimpse.config import Config
 from recurrent.config import DataConfig, Run, TrainConfig
 from recurrent.device import allow_fast_fp32, mixed_precision
@@ -56,6 +57,33 @@ def test_it_goes_on_from_a_snapshot_bit_for_bit(settings: dict[str, Any]) -> Non
     assert one.tensors.keys() == other.tensors.keys()
     assert any(name.startswith("optimizer/") for name in one.tensors)
     assert all(torch.equal(one.tensors[name], other.tensors[name]) for name in one.tensors)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_network_that_draws_goes_on_bit_for_bit_while_its_steps_grow(precision: Any) -> None:
+    model = DrawConfig(steps=8, first_steps=2, grow_until=0.8, hidden=16, latent=4, read=2, write=3)
+    data = DataConfig(binarise="dynamic")
+    its_run = Run("draw", data, model, TrainConfig(batch_size=128, epochs=2, ema=0.9, clip=1.0, precision=precision))
+    learners = []
+    for resumed_at in (None, 3, 13):
+        learner, lengths = Learner(its_run, load(data, 0)), []
+        while learner.step < learner.steps:
+            if learner.step == resumed_at:
+                snapshot = learner.snapshot()
+                torch.manual_seed(99)
+                learner = Learner(its_run, load(data, 0))
+                learner.restore(snapshot)
+            learner.advance()
+            assert learner.last is not None
+            lengths.append(len(learner.last[0].canvas))
+        learners.append(learner.snapshot())
+        assert lengths[0] == 2 and lengths[-1] == 8 and len(set(lengths)) > 4
+        assert lengths == sorted(lengths)
+    whole, *resumed = learners
+    for other in resumed:
+        assert whole.step == other.step == 20
+        assert whole.tensors.keys() == other.tensors.keys()
+        assert all(torch.equal(whole.tensors[name], other.tensors[name]) for name in whole.tensors)
 
 
 def test_it_learns_and_ends_with_a_report_and_a_snapshot() -> None:

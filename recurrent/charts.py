@@ -1,0 +1,33 @@
+"""Charts of what was measured, in the house's colours, as PNG bytes."""
+
+import io
+from collections.abc import Sequence
+
+from recurrent.palette import BELIEF, FAINT, GROUND, INK, QUIET, Colour
+
+
+def bars(values: Sequence[float], *, title: str, across: str, up: str) -> bytes:
+    """A bar for each of some numbers 1, 2, ...: a PNG of 960 x 480 pixels. `across` and `up` name the axes."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(9.6, 4.8), dpi=100, facecolor=_shade(GROUND), layout="constrained")
+    axes = figure.add_subplot(facecolor=_shade(GROUND))
+    axes.bar(range(1, len(values) + 1), values, width=0.8, color=_shade(BELIEF))
+    axes.set_title(title, loc="left", color=_shade(INK), fontsize=14)
+    axes.set_xlabel(across, color=_shade(QUIET))
+    axes.set_ylabel(up, color=_shade(QUIET))
+    axes.set_xlim(0.4, len(values) + 0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.tick_params(colors=_shade(QUIET), length=0)
+    axes.grid(axis="y", color=_shade(FAINT))
+    axes.set_axisbelow(True)
+    axes.spines[:].set_visible(False)
+    file = io.BytesIO()
+    figure.savefig(file, format="png", metadata={"Software": None})
+    return file.getvalue()
+
+
+def _shade(colour: Colour) -> tuple[float, float, float]:
+    red, green, blue = colour
+    return red / 255, green / 255, blue / 255

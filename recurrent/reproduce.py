@@ -1,0 +1,141 @@
+"""Train and measure what is missing of a paper's table, several runs at once, on one machine or on many.
+
+A run is one task; joblib's processes take them one by one. Machines that share the folder of the runs share the work
+too: a run folder is locked while it is trained, and whoever finds it locked takes another.
+"""
+
+import contextlib
+import os
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import joblib
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+from recurrent import verbs
+from recurrent.config import differences
+from recurrent.errors import InputError
+from recurrent.experiment import Row, Task, folder_of, waves
+from recurrent.files import Busy, read_json
+from recurrent.pipeline import checkpoint
+
+Status = Literal["trained", "finished", "elsewhere", "failed"]
+
+
+class Outcome(NamedTuple):
+    """What became of a task: trained now, finished before, in work elsewhere, or failed for the reason in `text`."""
+
+    task: Task
+    status: Status
+    text: str
+
+
+def reproduce(
+    rows: Mapping[str, Row],
+    names: Sequence[str],
+    seeds: Sequence[int],
+    out: Path,
+    *,
+    jobs: int = 1,
+    threads: int = 0,
+    tell: Callable[[Outcome], None],
+) -> list[Outcome]:
+    """Train and measure rows with seeds in folders of `out`, `jobs` at once; `tell` hears of each as it ends.
+
+    What is finished is passed over, what was interrupted goes on; a failure stops nothing but the rows after it. A run
+    that another process is at work on is passed over, and tried again when all others are done.
+    """
+    outcomes: list[Outcome] = []
+    for wave in waves(rows, names, seeds, out):
+        ready = []
+        for task in wave:
+            if (missing := _missing(rows[task.row].after, task, out, outcomes)) is None:
+                ready.append(task)
+            else:
+                outcomes.append(missing)
+                tell(missing)
+        if threads:
+            ready = [t._replace(run=replace(t.run, train=replace(t.run.train, threads=threads))) for t in ready]
+        done = _all(ready, jobs, tell)
+        again = [outcome.task for outcome in done if outcome.status == "elsewhere"]
+        outcomes += [outcome for outcome in done if outcome.status != "elsewhere"]
+        outcomes += _all(again, jobs, tell)
+    return outcomes
+
+
+def work(task: Task, quiet: bool = False) -> Outcome:
+    """Train and measure one task, as far as that is not done; never raises but for the person's own interruption."""
+    try:
+        if is_finished(task):
+            return Outcome(task, "finished", "")
+        with open(os.devnull, "w") as nowhere, contextlib.ExitStack() as stack:
+            if quiet:  # several trainings would write into one another's lines; log.jsonl has it all
+                stack.enter_context(contextlib.redirect_stderr(nowhere))
+            verbs.learn(task.run, task.folder)
+            verbs.measure(*verbs.open_images(task.run.system, task.folder), "test")
+    except Busy as error:
+        return Outcome(task, "elsewhere", error.found)
+    except InputError as error:
+        return Outcome(task, "failed", str(error))
+    except Exception as error:
+        if os.environ.get("SACCADE_DEBUG"):
+            traceback.print_exc()
+        return Outcome(task, "failed", f"{type(error).__name__}: {error}; SACCADE_DEBUG=1 shows where it is")
+    return Outcome(task, "trained", "")
+
+
+def is_finished(task: Task) -> bool:
+    """Whether a task's run folder holds the last step of this very run, and its metrics.
+
+    Raises:
+        InputError: another run's folder, or another version's.
+    """
+    if not (task.folder / "run.json").exists():
+        return False
+    folder = checkpoint.open_run(task.folder)
+    if changed := differences(folder.run, task.run):
+        do = "give another --out, or remove that folder"
+        raise InputError(f"the run of the row in {task.folder}", "; ".join(changed), do)
+    snapshot, metrics = checkpoint.newest(task.folder), task.folder / "metrics.json"
+    if snapshot is None or snapshot.step != snapshot.facts.get("steps") or not metrics.exists():
+        return False
+    return read_json(metrics, "the metrics.json of an evaluation").get("step", snapshot.step) == snapshot.step
+
+
+def _missing(before: str | None, task: Task, out: Path, outcomes: Sequence[Outcome]) -> Outcome | None:
+    """What becomes of a task whose row before it is not there; None where nothing is missing."""
+    if before is None:
+        return None
+    folder = folder_of(out, before, task.run.train.seed)
+    status: Status = next(outcome.status for outcome in outcomes if outcome.task.folder == folder)
+    if status in ("trained", "finished"):
+        return None
+    return Outcome(task, status, f"it begins with the weights of {before}, which are not there yet")
+
+
+def _all(tasks: Sequence[Task], jobs: int, tell: Callable[[Outcome], None]) -> list[Outcome]:
+    found = []
+    for outcome in _each(tasks, jobs):
+        found.append(outcome)
+        tell(outcome)
+    return found
+
+
+def _each(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
+    """The outcomes as they come; one process works here, several are joblib's. A killed process fails its tasks."""
+    if jobs == 1 or len(tasks) < 2:
+        yield from map(work, tasks)
+        return
+    left = {task.folder: task for task in tasks}
+    try:
+        parallel = joblib.Parallel(n_jobs=jobs, backend="loky", return_as="generator_unordered")
+        for outcome in parallel(joblib.delayed(work)(task, quiet=True) for task in tasks):
+            assert isinstance(outcome, Outcome)
+            del left[outcome.task.folder]
+            yield outcome
+    except TerminatedWorkerError:
+        for task in left.values():
+            yield Outcome(task, "failed", "expected a process to live, found it killed; the same command goes on")

@@ -11,7 +11,8 @@ def bars(values: Sequence[float], *, title: str, across: str, up: str) -> bytes:
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(9.6, 4.8), dpi=100, facecolor=_shade(GROUND), layout="constrained")
+    figure = Figure(figsize=(9.6, 4.8), dpi=100, facecolor=_shade(GROUND))
+    figure.subplots_adjust(0.08, 0.12, 0.97, 0.9)
     axes = figure.add_subplot(facecolor=_shade(GROUND))
     axes.bar(range(1, len(values) + 1), values, width=0.8, color=_shade(BELIEF))
     axes.set_title(title, loc="left", color=_shade(INK), fontsize=14)

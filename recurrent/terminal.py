@@ -126,7 +126,7 @@ def show_metrics(metrics: Mapping[str, Any], classes: Sequence[str], title: str)
             table.add_section()
             table.add_row(f"[bold]{words}[/bold]", _text(value))
         else:
-            facts.append(f"{words} {value}")
+            facts.append(f"{words} {_text(value)}")
     console.print(table)
     console.print(", ".join(facts), markup=False)
     for words, value in matrices:

@@ -120,8 +120,8 @@ def _tables(text: dict[str, Any], place: str) -> dict[str, Any]:
     """The settings in a file or row: its tables, `system` and `after`, without the paper's numbers; nothing else."""
     words = ("system", "after") if "[rows." in place else ("system",)
     for key, value in text.items():
-        if key in words and not isinstance(value, str):
-            raise InputError("a name in quotes", f"{place} {key} = {shown(value, 40)}", f'write {key} = "..."')
+        if key == "after" and not isinstance(value, str):
+            raise InputError("a name in quotes", f"{place} {key} = {shown(value)}", f'write {key} = "..."')
         if key in TABLES and not isinstance(value, dict):
             raise InputError("a table", f"{place} {key} = {shown(value)}", f"write [{key}] and its keys under it")
         if key not in (*TABLES, *words) and not key.startswith("paper_"):

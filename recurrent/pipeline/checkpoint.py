@@ -128,11 +128,6 @@ def newest(path: Path | str, most_bytes: int = MOST_BYTES) -> Snapshot | None:
     raise InputError("a whole checkpoint", f"{damaged.found}, and none before it", "begin anew with --fresh")
 
 
-def room_for(core: nn.Module) -> int:
-    """More bytes than a checkpoint of this network has: weights, their average, the optimizer's moments, names."""
-    return 8 * sum(tensor.nbytes for tensor in core.state_dict().values()) + (1 << 20)
-
-
 def trained(path: Path | str, most_bytes: int = MOST_BYTES) -> Snapshot | None:
     """The weights of a run folder, for use: of its last whole checkpoint, or of a shipped network's one file.
 
@@ -143,6 +138,11 @@ def trained(path: Path | str, most_bytes: int = MOST_BYTES) -> Snapshot | None:
         return snapshot
     file = Path(path) / WEIGHTS
     return read(file, most_bytes) if file.exists() else None
+
+
+def room_for(core: nn.Module) -> int:
+    """More bytes than a checkpoint of this network has: weights, their average, the optimizer's moments, names."""
+    return 8 * sum(tensor.nbytes for tensor in core.state_dict().values()) + (1 << 20)
 
 
 def read(path: Path, most_bytes: int = MOST_BYTES) -> Snapshot:

@@ -52,7 +52,7 @@ def open_image(path: Path) -> Image.Image:
     if pixels > LIMIT or (pixels > 1 << 20 and pixels > DENSEST * size):
         image.close()
         found = f"a claim of {image.width}x{image.height} in {size:,} bytes"
-        expected = f"at most {LIMIT} pixels in {path}, and at most {DENSEST} a byte"
+        expected = f"at most {LIMIT} pixels, and {DENSEST} a byte, in {path}"
         raise InputError(expected, found, "give a smaller one")
     return image
 

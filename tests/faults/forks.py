@@ -36,7 +36,8 @@ def start(words: list[str], log: Path, **environment: str) -> int:
         return process
     os.environ.update(environment)
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(file, 1), os.dup2(file, 2)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
     code = 1
     try:
         cli.app(words, prog_name="saccade")

@@ -80,10 +80,10 @@ def test_names_that_are_markup_are_shown_as_they_are(
     monkeypatch.setenv("COLUMNS", "200")
     classes = ["[/x]", "[bold]"]
     terminal.show_metrics({"confusion": [[3, 0], [1, 2]], "dataset": "folder:[/y]"}, classes, "[/z]: 6 images")
-    answer = {"image": "[/i].png", "label": "[/x]", "truth": None, "probabilities": {"[/x]": 0.9, "[bold]": 0.1}}
+    answer = {"image": "[i].png", "label": "[/x]", "truth": None, "probabilities": {"[/x]": 0.9, "[bold]": 0.1}}
     terminal.show_answers([answer | {"gaze": [[0.0, 0.0]]}])
     out = capsys.readouterr().out
-    for name in (*classes, "[/z]", "[/y]", "[/i].png"):
+    for name in (*classes, "[/z]", "[/y]", "[i].png"):
         assert name in out
 
 

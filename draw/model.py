@@ -15,8 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from draw.bptt import passage
 from draw.config import Config
-from draw.passage import Begin, Weights, passage
+from draw.passage import Begin, Weights
 from draw.sights import Optics
 from draw.windows import WholeReader, WholeWriter, WindowReader, WindowWriter
 from recurrent.affine import affine
@@ -168,7 +169,7 @@ class Draw(RecurrentCore[Tensor, State, Any, Step]):
         return Step(stroke.canvas, stroke.write, stroke.log_scale, window, mu, log_sigma), State(encoder, generator)
 
     def passage(self, inputs: Tensor, state: State, context: Any) -> tuple[Step, State] | None:
-        """With windows and one LSTM each way: see `draw.passage`."""
+        """With windows and one LSTM each way: see `draw.passage` and `draw.bptt`."""
         (x, label), generator = context, self.generator
         read, write, cores = self.read, generator.write, (self.encoder.core, generator.decoder.core)
         if not (isinstance(read, WindowReader) and isinstance(write, WindowWriter)):

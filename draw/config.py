@@ -48,7 +48,7 @@ class Config:
     """Give the class to encoder and decoder, so that a class can be asked for."""
     likelihood: Literal["bernoulli", "logistic"] = "bernoulli"
     """Of a pixel given the canvas: Bernoulli for black and white, a discretised logistic for grey and colour."""
-    samples: int = Field(default=1, ge=1, le=1000)
+    samples: int = Field(default=1, ge=1, le=100_000)
     """Samples z an image in a training step, whose bounds are averaged."""
     importance_samples: int = Field(default=10, ge=1, le=100_000)
     """Samples K an image of the importance-weighted estimate (evaluation)."""

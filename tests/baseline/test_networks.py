@@ -163,7 +163,7 @@ def test_an_unknown_kind_or_width_is_refused() -> None:
 
 
 def test_the_system_is_found_by_name_and_reports() -> None:
-    assert load("baseline") is system
+    assert load("baseline").report is system.report
     config = Config(kind="fc")
     assert list(system.conditions(config).values()) == [config]
     episode = system.episode(Batch(images(4), torch.tensor([0, 1, 1, 0])), config, torch.Generator())

@@ -67,3 +67,10 @@ def keep_freed_memory() -> bool:
         return False
     libc = ctypes.CDLL(None)
     return bool(libc.mallopt(mmap_threshold, 2**25) and libc.mallopt(trim_threshold, 2**31 - 1))
+
+
+def give_back_memory() -> None:
+    """Let glibc give the pages that hold nothing back to the system: what stays of each batch of a long evaluation lies
+    between what was freed, and would otherwise hold on to all of it."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)

@@ -9,11 +9,14 @@ from torch import Tensor
 
 from recurrent.config import Run
 from recurrent.core import RecurrentCore
-from recurrent.device import make_fast
+from recurrent.device import give_back_memory, make_fast
 from recurrent.errors import InputError
 from recurrent.pipeline.data import Source
 from recurrent.system import Batch, Episode, Trace, load
 from recurrent.unroll import Unrolled
+
+TIDY_EVERY = 10
+"""Batches after which memory is given back to the system."""
 
 
 @torch.no_grad()
@@ -37,13 +40,16 @@ def evaluate(
         generator = torch.Generator().manual_seed(run.train.seed)
         parts: dict[str, list[Mapping[str, Tensor]]] = defaultdict(list)
         size = system.examples_at_once(config)
-        for images, labels in zip(whole.images.split(size), whole.labels.split(size), strict=True):
+        batches = zip(whole.images.split(size), whole.labels.split(size), strict=True)
+        for index, (images, labels) in enumerate(batches, start=1):
             episode = system.episode(Batch(images, labels), config, generator)
             outputs = _unroll(core, episode)
             parts[name].append(system.metrics(outputs, episode, config))
             if name == main:
                 for replay, again in system.replays(outputs, episode, config).items():
                     parts[replay].append(system.metrics(_unroll(core, again), again, config))
+            if index % TIDY_EVERY == 0:
+                give_back_memory()
         results |= {key: _join(measured) for key, measured in parts.items()}
     return {
         **system.report(results, run.model),

@@ -137,7 +137,9 @@ def show_metrics(metrics: Mapping[str, Any], classes: Sequence[str], title: str)
 
 def show_models(models: Sequence[Mapping[str, Any]]) -> None:
     """The shipped networks, one a row, as `recurrent.shipped.listing` gives them."""
-    table = Table("name", "system", "what", "measured", "MB")
+    table = Table()
+    for heading in ("name", "system", "what", "measured", "MB"):
+        table.add_column(heading, no_wrap=heading == "name")
     for model in models:
         measured = ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in model["headline"].items())
         table.add_row(model["name"], model["system"], model["what"], measured, f"{model['bytes'] / 1e6:.1f}")

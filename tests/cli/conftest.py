@@ -122,3 +122,12 @@ def digit(tmp_path: Path) -> Path:
     path = tmp_path / "one.png"
     Image.fromarray(pixels).save(path)
     return path
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to stand in; what a command leaves there is seen."""
+    folder = tmp_path / "place"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder

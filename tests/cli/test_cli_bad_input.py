@@ -25,15 +25,6 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to stand in; what a command leaves there is seen."""
-    folder = tmp_path / "place"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
-
-
-@pytest.fixture
 def run(trained: Path, tmp_path: Path) -> Path:
     """A copy of the finished run, to damage at will."""
     return Path(shutil.copytree(trained, tmp_path / "ram"))

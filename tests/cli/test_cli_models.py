@@ -29,15 +29,6 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to stand in."""
-    folder = tmp_path / "place"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
-
-
-@pytest.fixture
 def models(saccade: Any, measured: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The shipped networks, as if the tiny glimpse run were the only one: `ram-tiny`."""
     folder = place.parent / "models"

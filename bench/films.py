@@ -36,16 +36,15 @@ def film_of(system: str, folder: Path, data_dir: str | None = None) -> Film | No
         network = verbs.open_network(system, folder)
         trace = studio.imagine(network, [-1] * EXAMPLES, seed=0)
         caption = "Drawn out of noise, step by step."
-    elif hasattr(package, "tile"):
+    else:
         network, source = verbs.open_images(system, folder, data_dir)
         trace = verbs.look(network, verbs.held_out(source, "test", 0, EXAMPLES))
         caption = "Six test images: where the gaze goes, and what the network believes."
-    else:
-        return None
     steps = len(trace.outputs[0])
+    if steps == 1:
+        return None
     between = 2 if steps <= LONG else 0
-    renderer = getattr(package, "tile", package.picture)
-    films = [animate.frames(renderer, trace, [example], between=between) for example in range(EXAMPLES)]
+    films = [animate.frames(package.tile, trace, [example], between=between) for example in range(EXAMPLES)]
     film = animate.grid(films, COLUMNS)
     height, width = film.frames[0].shape[:2]
     with tempfile.TemporaryDirectory() as scratch:

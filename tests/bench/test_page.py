@@ -10,6 +10,7 @@ import pytest
 
 from bench.charts import Axis, Series, chart, short
 from bench.collect import collect
+from bench.films import film_of
 from bench.report import report
 from recurrent.errors import InputError
 
@@ -128,3 +129,10 @@ def _sorts(browser: Any, tabs: list[Any]) -> None:
     numbers = [float(value) for value in adds if value is not None]
     assert numbers == sorted(numbers)
     assert adds[: len(numbers)].count(None) == 0
+
+
+def test_a_network_that_looks_once_has_no_film(measured: Path) -> None:
+    assert film_of("baseline", measured / "runs" / "fc-seed0") is None
+    film = film_of("glimpse", measured / "runs" / next(p.name for p in (measured / "runs").glob("ram-*")))
+    assert film is not None
+    assert film.uri.startswith("data:image/webp;base64,")

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cores.figures import LOOKS, caption, headline, house_style, sheet, tint, write_at
-from recurrent.palette import INK
+from cores.figures import LOOKS, caption, headline, house_style, sheet, write_at
+from recurrent.palette import INK, tint
 
 WIDTH = 1440
 NAMES = {"glimpse": "RAM", "draw": "DRAW"}

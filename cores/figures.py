@@ -16,7 +16,7 @@ from PIL import Image
 
 from recurrent.errors import InputError
 from recurrent.files import write_whole
-from recurrent.palette import BELIEF, FAINT, GAZE, GROUND, INK, QUIET, RIGHT, Colour, mix
+from recurrent.palette import BELIEF, FAINT, GAZE, GROUND, INK, QUIET, RIGHT, Colour, mix, tint
 
 DPI = 100
 COLOURS = 128  # of the PNG's palette: a figure of lines and text needs no more
@@ -60,12 +60,6 @@ STYLE = {
     "lines.solid_capstyle": "round",
 }
 NAMED = {"ink": INK, "quiet": QUIET, "faint": FAINT, "ground": GROUND}
-
-
-def tint(colour: Colour) -> tuple[float, float, float]:
-    """A colour of the palette as matplotlib takes it."""
-    r, g, b = colour
-    return r / 255, g / 255, b / 255
 
 
 @contextmanager

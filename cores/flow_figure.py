@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cores.figures import LOOKS, Look, caption, headline, house_style, sheet, tint, write_at
+from cores.figures import LOOKS, Look, caption, headline, house_style, sheet, write_at
 from cores.flow import whole_state
-from recurrent.palette import BELIEF, INK, OTHER_BELIEF, QUIET, mix
+from recurrent.palette import BELIEF, INK, OTHER_BELIEF, QUIET, mix, tint
 
 WIDTH, HEIGHT = 1440, 1300
 FLOOR = 1e-12

@@ -8,6 +8,7 @@ from torch.autograd.function import once_differentiable
 
 from draw.passage import Begin, Passage, Weights
 from draw.sights import Optics
+from recurrent.affine import compute_type, sum_rows
 from recurrent.gates import differentiate_gates
 
 
@@ -97,7 +98,7 @@ class RoundTrip(Passage):
         gradients = []
         for outputs, inputs in pairs:
             dy = outputs.flatten(0, 1)
-            gradients += [dy.t() @ inputs.flatten(0, 1), (dy.new_ones(1, len(dy)) @ dy).squeeze(0)]
+            gradients += [dy.t() @ inputs.flatten(0, 1), sum_rows(dy)]
         return Weights(*gradients)
 
 
@@ -145,10 +146,8 @@ def passage(
         gradient, that followed from every state, the one before the first step included [T + 1, B, 2, 5]; the last
         state.
     """
-    device = noise.device.type
-    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weights.encoder.dtype
-    with torch.autocast(device, enabled=False):
-        settings = (optics, dtype, limit, torch.is_grad_enabled())
+    settings = (optics, compute_type(weights.encoder), limit, torch.is_grad_enabled())
+    with torch.autocast(noise.device.type, enabled=False):
         found = _Pass.apply(settings, noise, images, label, *begin, *weights)
     canvas, mu, log_sigma, aims, h_enc, c_enc, h_dec, c_dec = found  # type: ignore[misc]
     return canvas, mu, log_sigma, aims, Begin(h_enc, c_enc, h_dec, c_dec, canvas[-1])

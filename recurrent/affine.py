@@ -56,7 +56,7 @@ class _Tape:
         weight_gradients = [dy.t() @ torch.cat(column) for column in columns]
         self.gradients, self.backward_pass = torch.empty(0), -1
         self.steps.clear()
-        return weight_gradients, (dy.new_ones(1, len(dy)) @ dy).squeeze(0)  # several times faster than sum in bf16
+        return weight_gradients, sum_rows(dy)
 
 
 class _Collect(torch.autograd.Function):
@@ -109,6 +109,17 @@ class _Step(torch.autograd.Function):
         return (None, None, *input_gradients)
 
 
+def compute_type(weight: Tensor) -> torch.dtype:
+    """In which type products with a weight are taken: autocast's where it is on, else the weight's own."""
+    device = weight.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
+
+
+def sum_rows(y: Tensor) -> Tensor:
+    """The sum over the rows of [R, O], as a product: in bf16 several times faster than `sum`."""
+    return (y.new_ones(1, len(y)) @ y).squeeze(0)
+
+
 _scope: ContextVar[dict[tuple[Any, ...], tuple[_Tape, Tensor]] | None] = ContextVar("shared_weights", default=None)
 
 
@@ -135,8 +146,7 @@ def affine(
     Returns:
         [B, O], in the autocast type where autocast is on, else in the weights' type.
     """
-    device = inputs[0].device.type
-    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weights[0].dtype
+    dtype = compute_type(weights[0])
     scope = _scope.get()
     if scope is None:
         y = sum(F.linear(x.to(dtype), weight.to(dtype)) for x, weight in zip(inputs, weights, strict=True))

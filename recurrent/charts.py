@@ -3,7 +3,7 @@
 import io
 from collections.abc import Sequence
 
-from recurrent.palette import BELIEF, FAINT, GROUND, INK, QUIET, Colour
+from recurrent.palette import BELIEF, FAINT, GROUND, INK, QUIET, tint
 
 
 def bars(values: Sequence[float], *, title: str, across: str, up: str) -> bytes:
@@ -11,24 +11,19 @@ def bars(values: Sequence[float], *, title: str, across: str, up: str) -> bytes:
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
-    figure = Figure(figsize=(9.6, 4.8), dpi=100, facecolor=_shade(GROUND))
+    figure = Figure(figsize=(9.6, 4.8), dpi=100, facecolor=tint(GROUND))
     figure.subplots_adjust(0.08, 0.12, 0.97, 0.9)
-    axes = figure.add_subplot(facecolor=_shade(GROUND))
-    axes.bar(range(1, len(values) + 1), values, width=0.8, color=_shade(BELIEF))
-    axes.set_title(title, loc="left", color=_shade(INK), fontsize=14)
-    axes.set_xlabel(across, color=_shade(QUIET))
-    axes.set_ylabel(up, color=_shade(QUIET))
+    axes = figure.add_subplot(facecolor=tint(GROUND))
+    axes.bar(range(1, len(values) + 1), values, width=0.8, color=tint(BELIEF))
+    axes.set_title(title, loc="left", color=tint(INK), fontsize=14)
+    axes.set_xlabel(across, color=tint(QUIET))
+    axes.set_ylabel(up, color=tint(QUIET))
     axes.set_xlim(0.4, len(values) + 0.6)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.tick_params(colors=_shade(QUIET), length=0)
-    axes.grid(axis="y", color=_shade(FAINT))
+    axes.tick_params(colors=tint(QUIET), length=0)
+    axes.grid(axis="y", color=tint(FAINT))
     axes.set_axisbelow(True)
     axes.spines[:].set_visible(False)
     file = io.BytesIO()
     figure.savefig(file, format="png", metadata={"Software": None})
     return file.getvalue()
-
-
-def _shade(colour: Colour) -> tuple[float, float, float]:
-    red, green, blue = colour
-    return red / 255, green / 255, blue / 255

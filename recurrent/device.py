@@ -1,6 +1,7 @@
 """Where and in which number format the products run, and how the processor's memory is kept."""
 
 import ctypes
+import functools
 import os
 import platform
 
@@ -63,14 +64,18 @@ def keep_freed_memory() -> bool:
     training of DRAW. What is kept is what one step needs at most.
     """
     trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
-    if platform.libc_ver()[0] != "glibc":
-        return False
-    libc = ctypes.CDLL(None)
-    return bool(libc.mallopt(mmap_threshold, 2**25) and libc.mallopt(trim_threshold, 2**31 - 1))
+    libc = _glibc()
+    return bool(libc and libc.mallopt(mmap_threshold, 2**25) and libc.mallopt(trim_threshold, 2**31 - 1))
 
 
 def give_back_memory() -> None:
     """Let glibc give the pages that hold nothing back to the system: what stays of each batch of a long evaluation lies
     between what was freed, and would otherwise hold on to all of it."""
-    if platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).malloc_trim(0)
+    if libc := _glibc():
+        libc.malloc_trim(0)
+
+
+@functools.cache
+def _glibc() -> ctypes.CDLL | None:
+    """The C library of this process where it is glibc; asked once, for the answer is read out of a file."""
+    return ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None

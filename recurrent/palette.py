@@ -29,3 +29,9 @@ def mix(first: Colour, second: Colour, amount: float) -> Colour:
 def gaze_shade(index: int, count: int) -> Colour:
     """The shade of one of `count` windows drawn inside one another: the finest, 0, is the strongest."""
     return mix(GAZE, DISTANT_GAZE, index / max(3, count - 1))
+
+
+def tint(colour: Colour) -> tuple[float, float, float]:
+    """A colour as matplotlib takes it, in [0, 1]."""
+    red, green, blue = colour
+    return red / 255, green / 255, blue / 255

@@ -21,12 +21,13 @@ from bench.paper import QUOTED
 from bench.plan import Contestant, Plan
 from bench.robustness import robustness
 from bench.timing import interleaved, throughput, traced
-from bench.training import Job, jobs_of, train_all, train_seconds
+from bench.training import Job, jobs_of, train_all
 from recurrent import terminal, verbs
 from recurrent.errors import InputError
 from recurrent.files import lock, read_json, unwritable, write_json
 from recurrent.options import typed
 from recurrent.pipeline import data
+from recurrent.results import read_log, train_seconds
 from recurrent.run_folder import facts
 from recurrent.system import Batch, load
 
@@ -111,14 +112,15 @@ def _begin(plan: Plan, out: Path, fresh: bool) -> dict[str, Any]:
 def _train(jobs: list[Job], processes: int) -> tuple[dict[Path, str], int]:
     """Train all, with a line for each that ends; the faults of those that failed, by folder, and how many learned."""
     faults, trained = {}, 0
-    for count, done in enumerate(train_all(jobs, processes), 1):
-        name = f"{done.job.contestant.label}, seed {done.job.seed}"
-        if done.fault:
-            faults[done.job.folder] = done.fault
-            terminal.say(f"saccade: {name} failed: {done.fault}")
-        elif done.fresh:
+    for count, (job, outcome) in enumerate(train_all(jobs, processes), 1):
+        name = f"{job.contestant.label}, seed {job.seed}"
+        if outcome.status == "trained":
             trained += 1
-            terminal.say(f"{count}/{len(jobs)} {name}: {_error(done.job)[1]:.2f}% in {_seconds(done.job):.0f} s")
+            seconds = train_seconds(read_log(job.folder))
+            terminal.say(f"{count}/{len(jobs)} {name}: {_error(job)[1]:.2f}% in {seconds:.0f} s")
+        elif outcome.status != "finished":
+            faults[job.folder] = outcome.text
+            terminal.say(f"saccade: {name} failed: {outcome.text}")
     return faults, trained
 
 
@@ -148,7 +150,7 @@ def _row(contestant: Contestant, jobs: list[Job]) -> dict[str, Any]:
         "seeds": [job.seed for job in jobs],
         "error_percent": spread([error for _, error in errors]),
         "error_is_of": errors[0][0],
-        "train_seconds": spread([_seconds(job) for job in jobs]),
+        "train_seconds": spread([train_seconds(read_log(job.folder)) for job in jobs]),
         "command": f"saccade {contestant.system} train {typed(run)} --out RUN --eval",
         "runs": [f"runs/{job.folder.name}" for job in jobs],
         "settings": asdict(run.model),
@@ -167,10 +169,6 @@ def _error(job: Job) -> tuple[str, float]:
     """Under which condition, and the test error there."""
     errors = read_json(job.folder / "metrics.json", "the metrics.json of a run")["error_percent"]
     return next((name, value) for name, value in errors.items() if not math.isnan(value))
-
-
-def _seconds(job: Job) -> float:
-    return train_seconds(job.folder)
 
 
 def costs(plan: Plan, whole: list[Job]) -> dict[str, dict[str, Any]]:

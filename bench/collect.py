@@ -1,6 +1,5 @@
 """What lies in run folders and benchmarks, read for the page. Nothing here renders, and nothing is computed anew."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,12 +8,13 @@ from bench import benchmark
 from recurrent.errors import InputError
 from recurrent.files import read_json
 from recurrent.options import typed
+from recurrent.results import headline, learning, read_log
 from recurrent.run_folder import open_run
 
-LOSSES = ("classification", "cross_entropy")
-"""Which term of a loss is the one to follow, where a system has it; else the whole."""
-
 MOST_POINTS = 200
+
+UNITS = {"error_percent": "% test error", "bound_nats": "nats, bound"}
+"""How the page reads the name of a number that sums up a network."""
 
 
 class Trained(NamedTuple):
@@ -82,7 +82,8 @@ def read_run(folder: Path, label: str | None = None, family: str | None = None) 
     opened = open_run(folder)
     run = opened.run
     metrics = _metrics(folder)
-    curve, of, trained = _curve(folder, run.train.epochs)
+    summary = headline(metrics)
+    curve, of, trained = _curve(folder)
     if not metrics and not curve[0]:
         raise InputError(f"a run that was trained in {folder}", "no metrics.json and no log", "train it first")
     return Trained(
@@ -96,7 +97,7 @@ def read_run(folder: Path, label: str | None = None, family: str | None = None) 
         command=" ".join(f"saccade {run.system} train {typed(run)} --out {folder.name} --eval".split()),
         facts=opened.facts,
         metrics=flat(metrics),
-        headline=_headline(metrics),
+        headline=summary and (UNITS[summary[0]], summary[1]),
         curve=curve,
         curve_of=of,
         confusion=metrics.get("confusion"),
@@ -122,33 +123,16 @@ def _metrics(folder: Path) -> dict[str, Any]:
     return read_json(path, "the metrics.json of a run folder") if path.exists() else {}
 
 
-def _headline(metrics: Mapping[str, Any]) -> tuple[str, float] | None:
-    """The number by which a run is known."""
-    errors = metrics.get("error_percent")
-    if isinstance(errors, Mapping):
-        return next((("% test error", float(v)) for v in errors.values() if isinstance(v, int | float)), None)
-    bound = metrics.get("bound_nats")
-    return ("nats, bound", float(bound)) if isinstance(bound, int | float) else None
-
-
-def _curve(folder: Path, epochs: int) -> tuple[tuple[list[float], list[float]], str, bool]:
-    """Epochs and loss out of the log, at most `MOST_POINTS` of them; a line that is cut off is passed over."""
-    points, of, last = [], "loss", 0.0
+def _curve(folder: Path) -> tuple[tuple[list[float], list[float]], str, bool]:
+    """Epochs and loss out of the log, at most `MOST_POINTS` of them; what they are; whether it went to its end."""
     try:
-        lines = (folder / "log.jsonl").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    for line in lines:
-        try:
-            event = json.loads(line)
-            of = next((name for name in LOSSES if name in event["terms"]), "loss")
-            value = event["loss"] if of == "loss" else event["terms"][of]
-            points.append((float(event["epoch"]), float(value)))
-            last = event["step"] / event["steps"]
-        except (ValueError, KeyError, TypeError):
-            continue
-    thin = points[:: -(-len(points) // MOST_POINTS) or 1]
-    if points and thin[-1] != points[-1]:
+        log = read_log(folder)
+    except InputError:
+        return ([], []), "loss", False
+    name, points = learning(log)
+    thin = points[:: -(-len(points) // MOST_POINTS)]
+    if thin[-1] != points[-1]:
         thin.append(points[-1])
-    kind = "loss" if of == "loss" else "cross-entropy of the answer"
-    return ([e for e, _ in thin], [v for _, v in thin]), kind, last >= 1
+    epochs, values = zip(*thin, strict=True)
+    of = "loss" if name == "loss" else "cross-entropy of the answer"
+    return (list(epochs), list(values)), of, log[-1]["step"] >= log[-1]["steps"]

@@ -9,16 +9,16 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from recurrent import verbs
 from recurrent.config import Run, default_run
-from recurrent.files import parse_json, read_json
+from recurrent.files import read_json
 from recurrent.pipeline import checkpoint
 from recurrent.pipeline.train import Learner
+from recurrent.results import learning, read_log
 from recurrent.system import load
 
 SYSTEMS = ("glimpse", "draw")
@@ -50,7 +50,7 @@ def folder(runs: Path, system: str, core: str, seed: int = 0) -> Path:
 def finished(path: Path) -> bool:
     """Whether a training went to its end there."""
     snapshot = checkpoint.newest(path) if path.is_dir() else None
-    return snapshot is not None and snapshot.step == snapshot.facts.get("steps")
+    return snapshot is not None and snapshot.finished
 
 
 def measure(
@@ -78,7 +78,8 @@ def measure(
             found = [quality(system, path) for path in paths[core]]
             facts = {"system": system, "core": core, "epochs": planned(system, core, epochs=epochs).train.epochs}
             measured = _summary(system, found) | {"step_cpu_ms": step_ms, "parameters": found[0]["parameters"]}
-            rows.append(facts | measured | {"curve": curve(paths[core][0]), "runs": [str(p) for p in paths[core]]})
+            _, curve = learning(read_log(paths[core][0]))
+            rows.append(facts | measured | {"curve": curve, "runs": [str(p) for p in paths[core]]})
     return rows
 
 
@@ -110,16 +111,6 @@ def step_times(runs: Sequence[Run[Any]]) -> list[float]:
         learner.advance()  # the first step allocates
     rounds = [[_cpu_ms(learner) for learner in learners] for _ in range(ROUNDS)]
     return [round(statistics.median(column), 2) for column in zip(*rounds, strict=True)]
-
-
-def curve(path: Path) -> list[tuple[float, float]]:
-    """(epoch, training loss) from a run's log, in the order of epochs; a resumed run's repeated steps once."""
-    by_epoch = {}
-    for line in (path / "log.jsonl").read_text(encoding="utf-8").splitlines():
-        with suppress(ValueError, KeyError):  # a line that was cut off by a kill
-            event = parse_json(line)
-            by_epoch[float(event["epoch"])] = float(event["terms"].get("classification", event["loss"]))
-    return sorted(by_epoch.items())
 
 
 def _said(row: Mapping[str, Any]) -> str:

@@ -80,7 +80,7 @@ def _source_tree() -> Path:
 
 def _finished(folder: checkpoint.RunFolder) -> checkpoint.Snapshot:
     snapshot = checkpoint.newest(folder.path)
-    if snapshot is None or snapshot.step != snapshot.facts.get("steps"):
+    if snapshot is None or not snapshot.finished:
         found = "no checkpoint" if snapshot is None else f"step {snapshot.step} of {snapshot.facts.get('steps')}"
         do = "train it to its end: the same command goes on"
         raise InputError("a finished run", f"{found} in {folder.path}", do)

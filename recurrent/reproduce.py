@@ -68,9 +68,9 @@ def reproduce(
 
 def work(task: Task, quiet: bool = False) -> Outcome:
     """Train and measure one task, as far as that is not done; never raises but for the person's own interruption."""
+    if (known := _settled(task)) is not None:
+        return known
     try:
-        if is_finished(task):
-            return Outcome(task, "finished", "")
         with open(os.devnull, "w") as nowhere, contextlib.ExitStack() as stack:
             if quiet:  # several trainings would write into one another's lines; log.jsonl has it all
                 stack.enter_context(contextlib.redirect_stderr(nowhere))
@@ -87,6 +87,31 @@ def work(task: Task, quiet: bool = False) -> Outcome:
     return Outcome(task, "trained", "")
 
 
+def train_each(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
+    """`work` on every task, `jobs` at once: the outcomes as they come, those that need no training first.
+
+    One is worked on here; several are joblib's processes. One that is killed fails the tasks that are left.
+    """
+    left = {}
+    for task in tasks:
+        if (known := _settled(task)) is not None:
+            yield known
+        else:
+            left[task.folder] = task
+    if jobs == 1 or len(left) < 2:
+        yield from map(work, left.values())
+        return
+    try:
+        parallel = joblib.Parallel(n_jobs=jobs, backend="loky", return_as="generator_unordered")
+        for outcome in parallel(joblib.delayed(work)(task, quiet=True) for task in list(left.values())):
+            assert isinstance(outcome, Outcome)
+            del left[outcome.task.folder]
+            yield outcome
+    except TerminatedWorkerError:
+        for task in left.values():
+            yield Outcome(task, "failed", "expected a process to live, found it killed; the same command goes on")
+
+
 def is_finished(task: Task) -> bool:
     """Whether a task's run folder holds the last step of this very run, and its metrics.
 
@@ -100,9 +125,17 @@ def is_finished(task: Task) -> bool:
         do = "give another --out, or remove that folder"
         raise InputError(f"the run of the row in {task.folder}", "; ".join(changed), do)
     snapshot, metrics = checkpoint.newest(task.folder), task.folder / "metrics.json"
-    if snapshot is None or snapshot.step != snapshot.facts.get("steps") or not metrics.exists():
+    if snapshot is None or not snapshot.finished or not metrics.exists():
         return False
     return read_json(metrics, "the metrics.json of an evaluation").get("step", snapshot.step) == snapshot.step
+
+
+def _settled(task: Task) -> Outcome | None:
+    """What becomes of a task that needs no training: it is finished, or its folder is another's; else None."""
+    try:
+        return Outcome(task, "finished", "") if is_finished(task) else None
+    except InputError as error:
+        return Outcome(task, "failed", str(error))
 
 
 def _missing(before: str | None, task: Task, out: Path, outcomes: Sequence[Outcome]) -> Outcome | None:
@@ -118,24 +151,7 @@ def _missing(before: str | None, task: Task, out: Path, outcomes: Sequence[Outco
 
 def _all(tasks: Sequence[Task], jobs: int, tell: Callable[[Outcome], None]) -> list[Outcome]:
     found = []
-    for outcome in _each(tasks, jobs):
+    for outcome in train_each(tasks, jobs):
         found.append(outcome)
         tell(outcome)
     return found
-
-
-def _each(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
-    """The outcomes as they come; one process works here, several are joblib's. A killed process fails its tasks."""
-    if jobs == 1 or len(tasks) < 2:
-        yield from map(work, tasks)
-        return
-    left = {task.folder: task for task in tasks}
-    try:
-        parallel = joblib.Parallel(n_jobs=jobs, backend="loky", return_as="generator_unordered")
-        for outcome in parallel(joblib.delayed(work)(task, quiet=True) for task in tasks):
-            assert isinstance(outcome, Outcome)
-            del left[outcome.task.folder]
-            yield outcome
-    except TerminatedWorkerError:
-        for task in left.values():
-            yield Outcome(task, "failed", "expected a process to live, found it killed; the same command goes on")

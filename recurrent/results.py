@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,14 @@ PLACES = ("--out", *("--" + key.split(".")[1].replace("_", "-") for key in CIRCU
 MANNERS = ("--eval", "--no-eval", "--fresh", "--resume", "--tensorboard", "--json")
 """Such options without a value."""
 
+LOG_KEYS = ("step", "steps", "epoch", "seconds", "loss")
+"""The numbers that every line of a log has."""
+
 CURVE = 60
 """Most lines of a learning curve that is kept."""
+
+FOLLOWED = ("classification", "cross_entropy")
+"""Terms of a loss that show what is learned, where a system has one; else the whole does."""
 
 CURVE_KEYS = ("step", "epoch", "seconds", "learning_rate", "loss", "terms", "health")
 
@@ -40,7 +47,7 @@ def headline(metrics: Mapping[str, Any], key: str | None = None) -> tuple[str, f
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:
-    """The lines of a run folder's log.jsonl, the last one perhaps cut off by a kill and then left out.
+    """The lines of a run folder's log.jsonl; one that a kill cut off is left out.
 
     Raises:
         InputError: no log, or none that a training wrote.
@@ -51,15 +58,11 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError("the log.jsonl of a training", f"{error} at {path}", "give the folder as it was") from error
     found = []
-    for number, line in enumerate(lines):
-        try:
+    for line in lines:
+        with suppress(ValueError):  # a training was killed there
             event = json.loads(line)
-        except ValueError:
-            if number < len(lines) - 1:
-                continue  # a training was killed there, and went on
-            break
-        if isinstance(event, dict) and {"step", "steps", "seconds", "loss"} <= event.keys():
-            found.append(event)
+            if isinstance(event, dict) and all(isinstance(event.get(key), int | float) for key in LOG_KEYS):
+                found.append(event)
     if not found:
         raise InputError("the log.jsonl of a training", f"no report of progress in {path}", "train again")
     return found
@@ -96,6 +99,14 @@ def moments(log: Sequence[Mapping[str, Any]], count: int) -> list[Mapping[str, A
         event = next(event for event in log if event["step"] >= last * i / count)
         found.setdefault(event["step"], event)
     return list(found.values())
+
+
+def learning(log: Sequence[Mapping[str, Any]]) -> tuple[str, list[tuple[float, float]]]:
+    """The term to follow, or "loss", and its (epoch, value) in the order of epochs; what was learned twice, after a
+    kill, once."""
+    name = next((name for name in FOLLOWED if name in log[-1].get("terms", ())), "loss")
+    found = {event["epoch"]: event["loss"] if name == "loss" else event["terms"][name] for event in log}
+    return name, sorted(found.items())
 
 
 def curve(log: Sequence[Mapping[str, Any]]) -> str:

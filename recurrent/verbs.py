@@ -78,7 +78,7 @@ def _learn(state: PartialState, run: Run[Any], out: Path, fresh: bool, tensorboa
             for _ in train.train(run, source, resume=resume, stop=stop):
                 pass
         return None
-    if resume and resume.step != resume.facts.get("steps"):
+    if resume and not resume.finished:
         terminal.say(f"{out} has a checkpoint of step {resume.step}: going on from there")
     with checkpoint.lock(out):
         return follow(folder, source, resume, tensorboard)

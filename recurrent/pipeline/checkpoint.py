@@ -62,6 +62,11 @@ class Snapshot(NamedTuple):
     tensors: dict[str, Tensor]
     facts: dict[str, Any]
 
+    @property
+    def finished(self) -> bool:
+        """Whether it was taken after the last step of its training."""
+        return self.step == self.facts.get("steps")
+
 
 class Damaged(InputError):
     """A checkpoint that is not as it was written; an older one may be whole."""

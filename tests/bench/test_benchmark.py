@@ -11,7 +11,6 @@ from typer.testing import CliRunner
 
 from bench import benchmark
 from bench.plan import DATASETS, plan
-from bench.training import Job, finished, train_seconds
 from cli import app
 from recurrent.errors import InputError
 from recurrent.options import typed
@@ -92,20 +91,6 @@ def test_it_goes_on_where_it_stopped(measured: Path, tmp_path: Path) -> None:
     assert code == 1
     assert lines[0].startswith("saccade: cnn-seed0 failed: ")
     assert len(lines) == 1
-
-
-def test_a_run_counts_as_finished_only_with_its_own_settings(measured: Path) -> None:
-    contestant = next(c for c in tiny().contestants if c.name == "fc")
-    folder = measured / "runs" / "fc-seed0"
-    assert finished(Job(contestant, 0, folder))
-    assert not finished(Job(contestant, 1, folder))
-    assert not finished(Job(contestant, 0, measured / "runs" / "no-such-run"))
-
-
-def test_training_time_is_the_sum_of_the_sessions(tmp_path: Path) -> None:
-    seconds = [1.0, 2.5, 0.5, 1.5]  # two sessions: 2.5 and 1.5
-    (tmp_path / "log.jsonl").write_text("".join(json.dumps({"seconds": s}) + "\n" for s in seconds))
-    assert train_seconds(tmp_path) == 4.0
 
 
 @pytest.mark.parametrize("dataset", DATASETS)

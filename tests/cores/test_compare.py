@@ -108,10 +108,3 @@ def test_a_draw_whose_latents_say_nothing_is_called_collapsed() -> None:
 
 
 ROW = {"system": "draw", "core": "rnn", "epochs": 1, "step_cpu_ms": 1.0, "parameters": 10}
-
-
-def test_a_resumed_runs_log_is_read_in_order_and_a_torn_line_left_out(tmp_path: Path) -> None:
-    events = [{"epoch": e, "loss": 9.0, "terms": {"classification": c}} for e, c in ((1, 3.0), (2, 2.0), (1.5, 2.5))]
-    text = "\n".join(map(json.dumps, [*events, {"epoch": 2, "loss": 1.0, "terms": {}}]))
-    (tmp_path / "log.jsonl").write_text(text + '\n{"epoch": 3, "lo')
-    assert compare.curve(tmp_path) == [(1.0, 3.0), (1.5, 2.5), (2.0, 1.0)]

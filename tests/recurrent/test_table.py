@@ -13,7 +13,7 @@ from recurrent.config import default_run, to_dict
 from recurrent.errors import InputError
 from recurrent.experiment import Row, choose, waves
 from recurrent.records import departures, gather, row_of
-from recurrent.results import command, curve, headline, moments, train_seconds
+from recurrent.results import command, curve, headline, learning, moments, read_log, train_seconds
 from recurrent.table import check, write_tables
 
 FILE = Path("experiments/toy.toml")
@@ -35,7 +35,7 @@ def run_folder(path: Path, row: str, seed: int, error: float, **train: Any) -> N
     path.mkdir(parents=True)
     (path / "run.json").write_text(json.dumps({"format": 1, **tables, "facts": facts}))
     (path / "metrics.json").write_text(json.dumps(metrics | {"step": 20}))
-    log = [{"step": step, "steps": 20, "seconds": step * 6.0, "loss": 1.0} for step in range(1, 21)]
+    log = [{"step": step, "steps": 20, "epoch": step / 2, "seconds": step * 6.0, "loss": 1.0} for step in range(1, 21)]
     (path / "log.jsonl").write_text("".join(json.dumps(event) + "\n" for event in log))
 
 
@@ -135,6 +135,16 @@ def test_rows_come_after_those_they_begin_with() -> None:
 def test_seconds_of_a_resumed_training_add_up() -> None:
     log = [{"seconds": seconds} for seconds in (1.0, 5.0, 2.0, 4.0, 0.5)]
     assert train_seconds(log) == 5.0 + 4.0 + 0.5
+
+
+def test_a_resumed_runs_log_is_read_in_order_and_torn_lines_left_out(tmp_path: Path) -> None:
+    place = {"step": 1, "steps": 9, "seconds": 1.0, "loss": 9.0}
+    said = ((1, 3.0), (2, 2.0), (1.5, 2.5), (2, 1.0))  # a kill after epoch 2, and on from epoch 1
+    lines = [json.dumps(place | {"epoch": e, "terms": {"probe": 7.0, "classification": c}}) for e, c in said]
+    (tmp_path / "log.jsonl").write_text("\n".join([*lines[:2], '{"step": 3, "st', "[]", *lines[2:], '{"epoch": 3']))
+    log = read_log(tmp_path)
+    assert learning(log) == ("classification", [(1, 3.0), (1.5, 2.5), (2, 1.0)])
+    assert learning([event | {"terms": {}} for event in log]) == ("loss", [(1, 9.0), (1.5, 9.0), (2, 9.0)])
 
 
 def test_a_curve_is_thin_even_and_ends_at_the_end() -> None:

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from bench.plan import DATASETS, plan
+from recurrent.commands import AsJson
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on stdout.")]
 DataDir = Annotated[str | None, typer.Option(help="Folder of the data, where they are not in the usual place.")]
 PAGE = "report.html"
 

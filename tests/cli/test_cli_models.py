@@ -13,7 +13,7 @@ import safetensors.torch
 from PIL import Image
 
 import recurrent
-from cli import DEFAULT, DEFAULT_LABELLED
+from draw.commands import DEFAULT, DEFAULT_LABELLED
 from recurrent import publish, shipped
 from recurrent.pipeline import checkpoint
 from recurrent.pipeline.digits import load_digits
@@ -228,7 +228,7 @@ def test_read_without_a_name_reads_digits(saccade: Any, place: Path) -> None:
     assert sorted(path.suffix for path in place.iterdir()) == [".png"] * 40
 
 
-@pytest.mark.parametrize(("words", "default"), [([], DEFAULT["draw"]), (["--text", "1984"], DEFAULT_LABELLED)])
+@pytest.mark.parametrize(("words", "default"), [([], DEFAULT), (["--text", "1984"], DEFAULT_LABELLED)])
 def test_generate_without_a_name_draws(saccade: Any, place: Path, words: list[str], default: Path) -> None:
     if default.name not in SHIPPED:
         pytest.skip(f"{default} is not trained yet")

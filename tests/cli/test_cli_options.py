@@ -27,7 +27,7 @@ VERBS = {
 
 
 def tables(system: str) -> dict[str, Any]:
-    return {"data": DataConfig, "model": SYSTEMS[system].config, "train": TrainConfig}
+    return {"data": DataConfig, "model": SYSTEMS[system].Config, "train": TrainConfig}
 
 
 def another(config: Any, name: str) -> Any:
@@ -79,7 +79,7 @@ def test_toml_and_command_line_write_the_same_run(
 def test_options_override_the_file(saccade: Any, tmp_path: Path) -> None:
     file = tmp_path / "run.toml"
     file.write_text("[model]\nglimpses = 4\npatch = 6\n")
-    default = str(SYSTEMS["glimpse"].config().glimpses)
+    default = str(SYSTEMS["glimpse"].Config().glimpses)
     shown = saccade("glimpse", "train", "--config", file, "--glimpses", default, "--show-config", "--json").json()
     assert (shown["model"]["glimpses"], shown["model"]["patch"]) == (int(default), 6)
 

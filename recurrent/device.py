@@ -4,6 +4,8 @@ import ctypes
 import functools
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -48,6 +50,19 @@ def allow_fast_fp32() -> bool:
     if error > 1e-5:
         matmul.fp32_precision = before
     return error <= 1e-5
+
+
+@contextmanager
+def plain_fp32() -> Iterator[None]:
+    """Multiply fp32 matrices as torch does by itself, whatever `allow_fast_fp32` allowed: oneDNN prepares every product
+    anew, which takes longer than many small ones side by side, such as those of the windows on an image."""
+    matmul = torch.backends.mkldnn.matmul  # pyright: ignore[reportAttributeAccessIssue]
+    before = matmul.fp32_precision
+    matmul.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        matmul.fp32_precision = before
 
 
 def make_fast(device: torch.device) -> None:

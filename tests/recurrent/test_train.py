@@ -11,7 +11,7 @@ from baseline.config import Config as BaselineConfig
 from draw.config import Config as DrawConfig
 from glimpse.config import Config
 from recurrent.config import DataConfig, Run, TrainConfig
-from recurrent.device import allow_fast_fp32, mixed_precision
+from recurrent.device import allow_fast_fp32, mixed_precision, plain_fp32
 from recurrent.errors import InputError
 from recurrent.pipeline.checkpoint import Snapshot
 from recurrent.pipeline.data import load
@@ -182,5 +182,9 @@ def test_fast_fp32_is_fp32() -> None:
         assert (matmul.fp32_precision == "bf16") == allowed or before == "bf16"
         a, b = torch.rand(300, 200), torch.rand(200, 100)
         torch.testing.assert_close((a @ b).double(), a.double() @ b.double(), rtol=1e-5, atol=1e-5)
+        allowed = matmul.fp32_precision
+        with plain_fp32():
+            assert matmul.fp32_precision == "ieee"
+        assert matmul.fp32_precision == allowed
     finally:
         matmul.fp32_precision = before

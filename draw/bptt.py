@@ -9,7 +9,6 @@ from torch.autograd.function import once_differentiable
 from draw.passage import Begin, Passage, Weights
 from draw.sights import Optics
 from recurrent.affine import compute_type, sum_rows
-from recurrent.device import plain_fp32
 from recurrent.gates import differentiate_gates
 
 
@@ -110,8 +109,7 @@ class _Pass(torch.autograd.Function):
     def forward(ctx: Any, settings: tuple[Any, ...], noise: Tensor, images: Tensor, label: Any, *given: Tensor) -> Any:
         begin, weights = Begin(*given[:5]), Weights(*given[5:])
         passage = RoundTrip(noise, images, label, begin, weights, *settings)
-        with plain_fp32():
-            passage.forward()
+        passage.forward()
         ctx.passage, ctx.types = passage, [tensor.dtype for tensor in given]
         found = passage.aims(passage.found)
         ctx.mark_non_differentiable(found)
@@ -126,7 +124,7 @@ class _Pass(torch.autograd.Function):
             raise RuntimeError("expected one backward pass through a passage, found a second time; unroll again")
         h_enc, c_enc, h_dec, c_dec = end
         last = Begin(h_enc, c_enc, h_dec, c_dec, torch.zeros_like(canvas[0]))
-        with torch.autocast(canvas.device.type, enabled=False), plain_fp32():
+        with torch.autocast(canvas.device.type, enabled=False):
             begin, weights = passage.backward(canvas, mu, log_sigma, last)
         gradients = (gradient.to(dtype) for gradient, dtype in zip((*begin, *weights), ctx.types, strict=True))
         return (None,) * 4 + tuple(gradients)

@@ -4,8 +4,6 @@ import ctypes
 import functools
 import os
 import platform
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 
@@ -32,44 +30,6 @@ def only_deterministic(wanted: bool) -> None:
     torch.backends.cudnn.deterministic = wanted
     torch.backends.cudnn.benchmark = False
     torch.use_deterministic_algorithms(wanted)
-
-
-def allow_fast_fp32() -> bool:
-    """Let oneDNN multiply fp32 matrices where it is exact to fp32 rounding; say whether it does.
-
-    torch multiplies fp32 on the CPU through another library that is up to twice slower on some processors. torch's
-    switch for oneDNN also permits bf16 products on processors that have matrix units for them, so a product is tried
-    first, and the switch is put back unless its rounding is fp32's.
-    """
-    matmul = torch.backends.mkldnn.matmul  # pyright: ignore[reportAttributeAccessIssue]
-    generator = torch.Generator().manual_seed(0)
-    a, b = (torch.rand(128, 128, generator=generator) for _ in range(2))
-    before = matmul.fp32_precision
-    matmul.fp32_precision = "bf16"
-    error = ((a @ b).double() / (a.double() @ b.double()) - 1).abs().max().item()
-    if error > 1e-5:
-        matmul.fp32_precision = before
-    return error <= 1e-5
-
-
-@contextmanager
-def plain_fp32() -> Iterator[None]:
-    """Multiply fp32 matrices as torch does by itself, whatever `allow_fast_fp32` allowed: oneDNN prepares every product
-    anew, which takes longer than many small ones side by side, such as those of the windows on an image."""
-    matmul = torch.backends.mkldnn.matmul  # pyright: ignore[reportAttributeAccessIssue]
-    before = matmul.fp32_precision
-    matmul.fp32_precision = "ieee"
-    try:
-        yield
-    finally:
-        matmul.fp32_precision = before
-
-
-def make_fast(device: torch.device) -> None:
-    """What makes torch faster on that device without changing what it computes; for this process, once or more."""
-    if device.type == "cpu":
-        allow_fast_fp32()
-        keep_freed_memory()
 
 
 def keep_freed_memory() -> bool:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from recurrent.config import Run
 from recurrent.core import RecurrentCore
-from recurrent.device import give_back_memory, make_fast
+from recurrent.device import give_back_memory, keep_freed_memory
 from recurrent.errors import InputError
 from recurrent.pipeline.data import Source
 from recurrent.system import Batch, Episode, Trace, load
@@ -31,7 +31,7 @@ def evaluate(
     Noise is drawn from the run's seed, so that the same weights always get the same numbers on one machine.
     """
     system = load(run.system)
-    make_fast(source.device)
+    keep_freed_memory()
     whole = source.held_out(split)
     conditions = system.conditions(run.model)
     main = next(iter(conditions))

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from recurrent.config import Run, TrainConfig
-from recurrent.device import make_fast, mixed_precision, only_deterministic
+from recurrent.device import keep_freed_memory, mixed_precision, only_deterministic
 from recurrent.errors import InputError
 from recurrent.pipeline.checkpoint import Snapshot, load_into, load_trained, on_cpu, open_run, room_for, trained
 from recurrent.pipeline.data import Source
@@ -129,7 +129,7 @@ class Learner:
             cpu=device.type == "cpu",
             kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],  # a control trains no policy
         )
-        make_fast(device)
+        keep_freed_memory()
         torch.manual_seed(config.seed)
         self.core = self.system.build(run.model, source.shape).to(device)
         self.system.prime(self.core, source.batch(0, min(source.examples, PRIMED_BY)))

@@ -13,7 +13,7 @@ import torch
 
 from draw.config import Config
 from recurrent.config import DataConfig, Run
-from recurrent.device import allow_fast_fp32, mixed_precision
+from recurrent.device import mixed_precision
 from recurrent.pipeline.data import load
 from recurrent.pipeline.train import Learner
 
@@ -48,13 +48,11 @@ def test_training_is_faster_than_the_literal_reference_and_fits_in_memory(precis
     images = source.batch(0, BATCH).images
 
     def reference() -> None:
-        torch.backends.mkldnn.matmul.fp32_precision = "ieee"  # pyright: ignore[reportAttributeAccessIssue]  # torch as it comes
         literal_step(literal, optimizer, images, STEPS)
 
     ratios = []
     for _ in range(4):
         slow = seconds(reference)
-        allow_fast_fp32()
         ratios.append(slow / seconds(learner.advance))
     middle = statistics.median(ratios[1:])
     print(f"\n{precision}: {middle:.2f} x the literal reference ({min(ratios):.2f} ... {max(ratios):.2f})")

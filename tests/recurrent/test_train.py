@@ -11,7 +11,7 @@ from baseline.config import Config as BaselineConfig
 from draw.config import Config as DrawConfig
 from glimpse.config import Config
 from recurrent.config import DataConfig, Run, TrainConfig
-from recurrent.device import allow_fast_fp32, mixed_precision, plain_fp32
+from recurrent.device import mixed_precision
 from recurrent.errors import InputError
 from recurrent.pipeline.checkpoint import Snapshot
 from recurrent.pipeline.data import load
@@ -172,19 +172,3 @@ def test_auto_precision_is_bf16_only_where_it_is_native() -> None:
     native = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
     expected = "bf16" if native.get("avx512_bf16") or native.get("amx_bf16") else "no"
     assert mixed_precision("auto", cpu) == expected
-
-
-def test_fast_fp32_is_fp32() -> None:
-    matmul = torch.backends.mkldnn.matmul  # pyright: ignore[reportAttributeAccessIssue]
-    before = matmul.fp32_precision
-    try:
-        allowed = allow_fast_fp32()
-        assert (matmul.fp32_precision == "bf16") == allowed or before == "bf16"
-        a, b = torch.rand(300, 200), torch.rand(200, 100)
-        torch.testing.assert_close((a @ b).double(), a.double() @ b.double(), rtol=1e-5, atol=1e-5)
-        allowed = matmul.fp32_precision
-        with plain_fp32():
-            assert matmul.fp32_precision == "ieee"
-        assert matmul.fp32_precision == allowed
-    finally:
-        matmul.fp32_precision = before

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from markupsafe import Markup, escape
 
 WIDTH, HEIGHT = 400, 280
-LEFT, RIGHT, TOP, BOTTOM = 54, 14, 14, 42
+LEFT, RIGHT, TOP, BOTTOM = 64, 22, 14, 42
 UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 MARKERS = {
     "ram": '<circle cx="{x}" cy="{y}" r="4.2"/>',
@@ -48,6 +48,12 @@ def short(value: float) -> str:
         if abs(value) >= size * 0.9995:
             return f"{_figures(value / size)} {unit}"
     return _figures(value)
+
+
+def in_bytes(count: float) -> str:
+    """A number of bytes in three figures: 128 B, 75.3 kB."""
+    text = short(count)
+    return f"{text}B" if text[-1].isalpha() else f"{text} B"
 
 
 def _figures(value: float) -> str:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from bench.charts import Axis, Series, chart, short
+from bench.charts import Axis, Series, chart, in_bytes, short
 from bench.collect import Trained
 
 REFERENCE_SIZE = 400
@@ -124,8 +124,8 @@ def _row(row: dict[str, Any], cost: dict[str, Any]) -> Row:
         best = cost["throughput"]
         rate = best["images_per_second"]
         cells["throughput"] = Cell(short(rate), rate, f"batch {best['batch']}")
-        training = f"{short(cost['training_peak_bytes'])}B in training"
-        cells["peak_memory"] = Cell(f"{short(cost['peak_memory_bytes'])}B", cost["peak_memory_bytes"], training)
+        training = f"{in_bytes(cost['training_peak_bytes'])} in training"
+        cells["peak_memory"] = Cell(in_bytes(cost["peak_memory_bytes"]), cost["peak_memory_bytes"], training)
     cells["train_seconds"] = Cell(short(seconds["mean"]), seconds["mean"])
     seeds = ", ".join(map(str, row["seeds"]))
     return Row(row["label"], row["family"], "", row["dataset"], row["command"], seeds, cells)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench.charts import Axis, Series, chart, short
+from bench.charts import Axis, Series, chart, in_bytes, short
 from bench.collect import collect
 from bench.films import film_of
 from bench.report import report
@@ -26,6 +26,7 @@ def page(measured: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_numbers_are_written_short() -> None:
     cases = {0: "0", 384: "384", 1_252_936: "1.25 M", 0.3344: "0.334", 999.6: "1 k", 48_128: "48.1 k", 2: "2"}
     assert {value: short(value) for value in cases} == cases
+    assert [in_bytes(count) for count in (0, 128, 75_300)] == ["0 B", "128 B", "75.3 kB"]
 
 
 def test_a_chart_keeps_order_and_escapes_names() -> None:

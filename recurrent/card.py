@@ -18,8 +18,8 @@ WORST = 3
 
 
 class Card(NamedTuple):
-    """What a card is made of: run.json (with its facts), metrics.json, the log, bytes of the weights, what a person
-    says that it is bad at, and the commands of the runs whose weights it began with."""
+    """What a card is made of: run.json (with its facts, among them the commands of the runs whose weights it began
+    with), metrics.json, the log, bytes of the weights, and what a person says that it is bad at."""
 
     name: str
     run: Mapping[str, Any]
@@ -27,7 +27,6 @@ class Card(NamedTuple):
     log: list[dict[str, Any]]
     weight_bytes: int
     bad_at: tuple[str, ...]
-    ancestors: tuple[str, ...]
 
 
 def write_card(card: Card) -> str:
@@ -61,8 +60,9 @@ def _summary(card: Card) -> str:
 
 
 def _commands(card: Card) -> str:
-    commands = [*reversed(card.ancestors), shlex.join(card.run["facts"]["command"])]
-    also = "\n\nThe first of them gives the weights that the next one begins with." if card.ancestors else ""
+    facts = card.run["facts"]
+    commands = [*reversed(facts["ancestors"]), shlex.join(facts["command"])]
+    also = "\n\nEach gives the weights that the next one begins with." if facts["ancestors"] else ""
     return "## Made by\n\n```\n" + "\n".join(commands) + "\n```" + also
 
 

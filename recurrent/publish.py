@@ -53,7 +53,7 @@ def add(
         write_json(draft / "run.json", record)
         write_json(draft / "metrics.json", metrics)
         write_whole(draft / "curve.jsonl", curve(log).encode())
-        card = Card(name, record, metrics, log, (draft / WEIGHTS).stat().st_size, tuple(bad_at), _ancestors(folder))
+        card = Card(name, record, metrics, log, (draft / WEIGHTS).stat().st_size, tuple(bad_at))
         write_whole(draft / "card.md", write_card(card).encode())
         total = size(draft) + sum(
             size(other) for other in into.iterdir() if other.is_dir() and other not in (draft, target)
@@ -121,6 +121,7 @@ def _record(folder: checkpoint.RunFolder, about: str, log: list[dict[str, Any]])
     facts = {key: value for key, value in folder.facts.items() if key != "command"}
     data["facts"] = facts | {
         "command": shlex.split(command(folder.facts)),
+        "ancestors": _ancestors(folder),
         "about": about,
         "train_seconds": round(train_seconds(log)),
         "steps": log[-1]["steps"],
@@ -128,15 +129,18 @@ def _record(folder: checkpoint.RunFolder, about: str, log: list[dict[str, Any]])
     return data
 
 
-def _ancestors(folder: checkpoint.RunFolder) -> tuple[str, ...]:
-    """The commands of the runs whose weights this one began with, the last one first."""
+def _ancestors(folder: checkpoint.RunFolder) -> list[str]:
+    """The commands of the runs whose weights this one began with, the last one first; a shipped network knows those
+    before it, whose folders may be gone."""
     found: list[str] = []
     start = folder.run.train.start_from
     while start is not None and len(found) < 10:
         try:
             before = checkpoint.open_run(start)
         except InputError:
-            return (*found, f"(a run named {Path(start).name}, which is no longer there)")
+            return [*found, f"(a run named {Path(start).name}, which is no longer there)"]
         found.append(command(before.facts))
+        if isinstance(known := before.facts.get("ancestors"), list):
+            return [*found, *map(str, known)]
         start = before.run.train.start_from
-    return tuple(found)
+    return found

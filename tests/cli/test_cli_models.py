@@ -1,6 +1,7 @@
 """Networks that come with Saccade: found by name by every verb, never written to, made by one command."""
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -121,6 +122,22 @@ def test_every_verb_takes_the_name_and_none_writes_into_the_package(
     answer = saccade("glimpse", "train", *small, *words, "--out", "more", "--eval", "--json")
     assert answer.json()["metrics"]["error_percent"]["mean_policy"] == metrics["error_percent"]["mean_policy"]
     assert contents(models) == before
+
+
+def test_a_card_names_the_runs_before_though_their_folders_are_gone(
+    saccade: Any, models: Path, place: Path, small: list[str]
+) -> None:
+    words = ["--epochs", "1", "--start-from", "ram-tiny", "--eval", "--out"]
+    assert saccade("glimpse", "train", *small, *words, "second").code == 0
+    assert saccade("models", "add", "second", "ram-second", *ABOUT, "--into", place).code == 0
+    first, second = (json.loads((at / "run.json").read_text()) for at in (models / "ram-tiny", place / "ram-second"))
+    shutil.rmtree(models / "ram-tiny")
+    shutil.copytree("ram-second", models / "ram-tiny")  # as --replace does
+    assert saccade("glimpse", "train", *small, *words, "third").code == 0
+    assert saccade("models", "add", "third", "ram-third", *ABOUT, "--into", place).code == 0
+    made_by = (place / "ram-third" / "card.md").read_text().split("```")[1].strip().splitlines()
+    assert made_by[:2] == [shlex.join(run["facts"]["command"]) for run in (first, second)]
+    assert len(made_by) == 3
 
 
 def test_a_folder_of_that_name_goes_before_it(saccade: Any, refused: Any, models: Path, drawn: Path) -> None:

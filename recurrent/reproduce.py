@@ -76,14 +76,8 @@ def work(task: Task, quiet: bool = False) -> Outcome:
                 stack.enter_context(contextlib.redirect_stderr(nowhere))
             verbs.learn(task.run, task.folder)
             verbs.measure(*verbs.open_images(task.run.system, task.folder), "test")
-    except Busy as error:
-        return Outcome(task, "elsewhere", error.found)
-    except InputError as error:
-        return Outcome(task, "failed", str(error))
     except Exception as error:
-        if os.environ.get("SACCADE_DEBUG"):
-            traceback.print_exc()
-        return Outcome(task, "failed", f"{type(error).__name__}: {error}; SACCADE_DEBUG=1 shows where it is")
+        return _stopped(task, error)
     return Outcome(task, "trained", "")
 
 
@@ -134,8 +128,19 @@ def _settled(task: Task) -> Outcome | None:
     """What becomes of a task that needs no training: it is finished, or its folder is another's; else None."""
     try:
         return Outcome(task, "finished", "") if is_finished(task) else None
-    except InputError as error:
+    except Exception as error:
+        return _stopped(task, error)
+
+
+def _stopped(task: Task, error: Exception) -> Outcome:
+    """What becomes of a task that an exception ended."""
+    if isinstance(error, Busy):
+        return Outcome(task, "elsewhere", error.found)
+    if isinstance(error, InputError):
         return Outcome(task, "failed", str(error))
+    if os.environ.get("SACCADE_DEBUG"):
+        traceback.print_exception(error)
+    return Outcome(task, "failed", f"{type(error).__name__}: {error}; SACCADE_DEBUG=1 shows where it is")
 
 
 def _missing(before: str | None, task: Task, out: Path, outcomes: Sequence[Outcome]) -> Outcome | None:

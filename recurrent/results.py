@@ -21,7 +21,7 @@ MANNERS = ("--eval", "--no-eval", "--fresh", "--resume", "--tensorboard", "--jso
 """Such options without a value."""
 
 LOG_KEYS = ("step", "steps", "epoch", "seconds", "loss")
-"""The numbers that every line of a log has."""
+"""The numbers that every line of a log has, beside the terms of its loss."""
 
 CURVE = 60
 """Most lines of a learning curve that is kept."""
@@ -61,7 +61,7 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
     for line in lines:
         with suppress(ValueError):  # a training was killed there
             event = json.loads(line)
-            if isinstance(event, dict) and all(isinstance(event.get(key), int | float) for key in LOG_KEYS):
+            if isinstance(event, dict) and isinstance(event.get("terms"), dict) and _numbers(event, LOG_KEYS):
                 found.append(event)
     if not found:
         raise InputError("the log.jsonl of a training", f"no report of progress in {path}", "train again")
@@ -104,7 +104,8 @@ def moments(log: Sequence[Mapping[str, Any]], count: int) -> list[Mapping[str, A
 def learning(log: Sequence[Mapping[str, Any]]) -> tuple[str, list[tuple[float, float]]]:
     """The term to follow, or "loss", and its (epoch, value) in the order of epochs; what was learned twice, after a
     kill, once."""
-    name = next((name for name in FOLLOWED if name in log[-1].get("terms", ())), "loss")
+    terms = [event["terms"] for event in log]
+    name = next((name for name in FOLLOWED if all(_numbers(term, [name]) for term in terms)), "loss")
     found = {event["epoch"]: event["loss"] if name == "loss" else event["terms"][name] for event in log}
     return name, sorted(found.items())
 
@@ -113,6 +114,11 @@ def curve(log: Sequence[Mapping[str, Any]]) -> str:
     """The log as JSON lines, thinned to a small text; numbers of five digits."""
     lines = [{key: _short(event[key]) for key in CURVE_KEYS if key in event} for event in moments(log, CURVE)]
     return "".join(json.dumps(line) + "\n" for line in lines)
+
+
+def _numbers(values: Mapping[str, Any], keys: Sequence[str]) -> bool:
+    """Whether they all are there, as numbers."""
+    return all(isinstance(values.get(key), int | float) for key in keys)
 
 
 def _short(value: Any) -> Any:

@@ -13,7 +13,9 @@ from bench import benchmark
 from bench.plan import DATASETS, plan
 from cli import app
 from recurrent.errors import InputError
+from recurrent.experiment import Task
 from recurrent.options import typed
+from recurrent.reproduce import is_finished
 
 sys.path.insert(0, str(Path(__file__).parent))
 from tiny import tiny
@@ -91,6 +93,15 @@ def test_it_goes_on_where_it_stopped(measured: Path, tmp_path: Path) -> None:
     assert code == 1
     assert lines[0].startswith("saccade: cnn-seed0 failed: ")
     assert len(lines) == 1
+
+
+def test_a_run_counts_as_finished_only_with_its_own_settings(measured: Path) -> None:
+    contestant = next(c for c in tiny().contestants if c.name == "fc")
+    folder = measured / "runs" / "fc-seed0"
+    assert is_finished(Task("fc", contestant.run(0), folder))
+    with pytest.raises(InputError, match="seed"):
+        is_finished(Task("fc", contestant.run(1), folder))
+    assert not is_finished(Task("fc", contestant.run(0), measured / "runs" / "no-such-run"))
 
 
 @pytest.mark.parametrize("dataset", DATASETS)

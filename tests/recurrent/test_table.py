@@ -35,7 +35,8 @@ def run_folder(path: Path, row: str, seed: int, error: float, **train: Any) -> N
     path.mkdir(parents=True)
     (path / "run.json").write_text(json.dumps({"format": 1, **tables, "facts": facts}))
     (path / "metrics.json").write_text(json.dumps(metrics | {"step": 20}))
-    log = [{"step": step, "steps": 20, "epoch": step / 2, "seconds": step * 6.0, "loss": 1.0} for step in range(1, 21)]
+    place = {"steps": 20, "loss": 1.0, "terms": {}}
+    log = [place | {"step": step, "epoch": step / 2, "seconds": step * 6.0} for step in range(1, 21)]
     (path / "log.jsonl").write_text("".join(json.dumps(event) + "\n" for event in log))
 
 
@@ -144,6 +145,9 @@ def test_a_resumed_runs_log_is_read_in_order_and_torn_lines_left_out(tmp_path: P
     (tmp_path / "log.jsonl").write_text("\n".join([*lines[:2], '{"step": 3, "st', "[]", *lines[2:], '{"epoch": 3']))
     log = read_log(tmp_path)
     assert learning(log) == ("classification", [(1, 3.0), (1.5, 2.5), (2, 1.0)])
+    strange = [log[0] | {"terms": terms} for terms in ({"classification": "low"}, None)]
+    (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, strange)))
+    assert learning(read_log(tmp_path)) == ("loss", [(1, 9.0)])
     assert learning([event | {"terms": {}} for event in log]) == ("loss", [(1, 9.0), (1.5, 9.0), (2, 9.0)])
 
 

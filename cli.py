@@ -106,9 +106,8 @@ def _build() -> typer.Typer:
             group.command(verb)(command)
         app.add_typer(group, name=name)
     app.add_typer(models_app(), name="models")
-    for command in (reproduce, cores.commands.gradients, cores.commands.cores):
-        app.command()(command)
-    for command in (bench.commands.benchmark, bench.commands.report):
+    measuring = cores.commands.gradients, cores.commands.cores, bench.commands.benchmark, bench.commands.report
+    for command in (reproduce, *measuring):
         app.command()(command)
     return app
 

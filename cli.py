@@ -15,9 +15,24 @@ import draw.commands
 import glimpse.commands
 from recurrent.commands import AsJson, RunPath
 from recurrent.experiment import choose, read_rows, read_seeds
+from recurrent.facts import version
 from recurrent.failures import PlainFailures
 
 SYSTEMS = {"glimpse": glimpse.commands, "draw": draw.commands, "baseline": baseline.commands}
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"saccade {version() or '(not installed)'}")
+        raise typer.Exit
+
+
+def saccade(
+    tell: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Print the version; stop.")
+    ] = False,
+) -> None:
+    """What stands above all verbs; the app's own help says what they do."""
 
 
 def models_app() -> typer.Typer:
@@ -100,6 +115,7 @@ def _build() -> typer.Typer:
     """The app: a sub-app for every system."""
     about = "Recurrent networks that look and draw. Begin with `saccade glimpse train`; --help works after every word."
     app = typer.Typer(cls=PlainFailures, help=about, no_args_is_help=True, add_completion=False)
+    app.callback()(saccade)
     for name, system in SYSTEMS.items():
         group = typer.Typer(help=system.HELP, no_args_is_help=True)
         for verb, command in system.VERBS.items():

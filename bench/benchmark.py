@@ -24,11 +24,11 @@ from bench.timing import interleaved, throughput, traced
 from bench.training import Job, jobs_of, train_all
 from recurrent import terminal, verbs
 from recurrent.errors import InputError
+from recurrent.facts import facts
 from recurrent.files import lock, read_json, unwritable, write_json
 from recurrent.options import typed
 from recurrent.pipeline import data
 from recurrent.results import read_log, train_seconds
-from recurrent.run_folder import facts
 from recurrent.system import Batch, load
 
 FORMAT = 1

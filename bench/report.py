@@ -11,8 +11,8 @@ from bench.collect import Found, collect
 from bench.films import Film, film_of
 from recurrent import palette
 from recurrent.errors import InputError
+from recurrent.facts import facts
 from recurrent.files import write_whole
-from recurrent.run_folder import facts
 
 LARGEST = 5_000_000
 """Bytes of a page."""

@@ -2,24 +2,16 @@
 
 import contextlib
 import dataclasses
-import datetime
 import importlib
-import importlib.metadata
 import io
 import math
 import os
-import platform
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-import torch
-
-import recurrent
 from recurrent.config import TABLES, Run, differences, from_dict, to_dict
 from recurrent.errors import InputError, shown
+from recurrent.facts import facts
 from recurrent.files import MAX_JSON_BYTES, lock, parse_json, read_json, unwritable, write_json
 from recurrent.shipped import find
 from recurrent.system import Shape
@@ -159,7 +151,7 @@ def _written(folder: RunFolder) -> dict[str, Any]:
 
 def _config(system: Any, source: str) -> type[Any]:
     """A system's Config. The name is a stranger's, so nothing is imported but a package that lies beside this one."""
-    beside = Path(recurrent.__file__).parents[1]
+    beside = Path(__file__).parents[1]
     if isinstance(system, str) and system.isidentifier() and (beside / system / "system.py").is_file():
         with contextlib.suppress(ModuleNotFoundError):
             config = getattr(importlib.import_module(f"{system}.config"), "Config", None)
@@ -188,39 +180,3 @@ def _table(data: Any, source: str) -> dict[str, Any]:
     if isinstance(data, dict):
         return data
     raise InputError(f"a table of facts in {source}", shown(data), "restore the file")
-
-
-def facts() -> dict[str, Any]:
-    """What made a result: versions, git commit, command, time."""
-    return {
-        "versions": {"python": platform.python_version(), "torch": torch.__version__, "saccade": _version()},
-        "git_commit": _git_commit(),
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
-        "begun": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    }
-
-
-def _version() -> str | None:
-    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-        return importlib.metadata.version("saccade")
-    return None
-
-
-def _git_commit() -> str | None:
-    """The commit of the source that runs, with "+changes" where files differ from it; None for an installed wheel."""
-    root = Path(recurrent.__file__).parents[1]
-    if not (root / ".git").exists():
-        return None
-    answers = list(_git(root, ("rev-parse", "HEAD"), ("status", "--porcelain", "--untracked-files=no")))
-    return answers[0] + ("+changes" if answers[1] else "") if len(answers) == 2 else None
-
-
-def _git(root: Path, *commands: tuple[str, ...]) -> Iterator[str]:
-    for command in commands:
-        try:
-            done = subprocess.run(["git", "-C", str(root), *command], capture_output=True, text=True, timeout=10)
-        except (OSError, subprocess.TimeoutExpired):
-            return
-        if done.returncode != 0:
-            return
-        yield done.stdout.strip()

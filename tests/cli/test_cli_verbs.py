@@ -1,5 +1,6 @@
 """Every verb of every system, on a network that trains in a second."""
 
+import importlib.metadata
 import json
 import shutil
 import subprocess
@@ -27,6 +28,11 @@ def contents(folder: Path) -> dict[str, bytes]:
 def run(trained: Path, tmp_path: Path) -> Path:
     """A copy of the finished run, to change at will."""
     return Path(shutil.copytree(trained, tmp_path / "ram"))
+
+
+def test_the_version_is_the_installed_one(saccade: Any) -> None:
+    answer = saccade("--version")
+    assert (answer.code, answer.out) == (0, f"saccade {importlib.metadata.version('saccade')}\n")
 
 
 def test_train_writes_a_run_folder_and_says_so(saccade: Any, small: list[str], tmp_path: Path) -> None:

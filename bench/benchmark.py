@@ -176,7 +176,7 @@ def costs(plan: Plan, whole: list[Job]) -> dict[str, dict[str, Any]]:
     first = {job.contestant.name: job for job in reversed(whole) if job.contestant.ranked}
     answers, found, replays, eager = {}, {}, {}, {}
     for name, job in sorted(first.items()):
-        network, source = verbs.open_images(job.contestant.system, job.folder)
+        network, source = verbs.open_images(job.folder, job.contestant.system)
         core, run = network.core.requires_grad_(False), network.folder.run
         package = load(run.system)
         images = source.held_out("test").images[:1]

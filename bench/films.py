@@ -33,11 +33,11 @@ def film_of(system: str, folder: Path, data_dir: str | None = None) -> Film | No
     """
     package = load(system)
     if hasattr(package, "generate"):
-        network = verbs.open_network(system, folder)
+        network = verbs.open_network(folder, system)
         trace = studio.imagine(network, [-1] * EXAMPLES, seed=0)
         caption = "Drawn out of noise, step by step."
     else:
-        network, source = verbs.open_images(system, folder, data_dir)
+        network, source = verbs.open_images(folder, system, data_dir)
         trace = verbs.look(network, verbs.held_out(source, "test", 0, EXAMPLES))
         caption = "Six test images: where the gaze goes, and what the network believes."
     steps = len(trace.outputs[0])

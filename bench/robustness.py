@@ -5,8 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from bench.plan import Plan
 from recurrent import verbs
 from recurrent.config import DataConfig
@@ -15,7 +13,6 @@ from recurrent.scores import error_percent
 from recurrent.system import Batch
 
 PIECES = (0, 1, 2, 4, 8, 16)
-BATCH = 500
 
 
 def sides(small: bool) -> tuple[int, ...]:
@@ -36,7 +33,7 @@ def robustness(plan: Plan, folders: Mapping[str, Path], data_dir: str | None) ->
         pieces=4 if plan.dataset == "cluttered" else 0,
         data_dir=data_dir,
     )
-    networks = {name: verbs.open_network(_system(folder), folder) for name, folder in folders.items()}
+    networks = {name: verbs.open_network(folder) for name, folder in folders.items()}
     by_pieces = [_errors(networks, replace(base, pieces=count), plan.examples) for count in PIECES]
     tried = sides(small)
     by_side = [_errors(networks, replace(base, smallest=side, largest=side), plan.examples) for side in tried]
@@ -49,23 +46,11 @@ def robustness(plan: Plan, folders: Mapping[str, Path], data_dir: str | None) ->
     }
 
 
-@torch.no_grad()
 def _errors(networks: Mapping[str, verbs.Network], config: DataConfig, examples: int) -> dict[str, float]:
     images, labels = data.load(config, seed=0).held_out("test")
-    images, labels = images[:examples], labels[:examples]
-    found = {}
-    for name, network in networks.items():
-        pairs = zip(images.split(BATCH), labels.split(BATCH), strict=True)
-        beliefs = [verbs.look(network, Batch(*pair)).outputs.logits[-1] for pair in pairs]
-        found[name] = error_percent(torch.cat(beliefs), labels)
-    return found
+    batch = Batch(images[:examples], labels[:examples])
+    return {name: error_percent(verbs.logits(network, batch), batch.labels) for name, network in networks.items()}
 
 
 def _by_network(errors: list[dict[str, float]]) -> dict[str, list[float]]:
     return {name: [point[name] for point in errors] for name in errors[0]}
-
-
-def _system(folder: Path) -> str:
-    from recurrent.run_folder import open_run
-
-    return open_run(folder).run.system

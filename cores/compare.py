@@ -16,6 +16,7 @@ from typing import Any
 from recurrent import verbs
 from recurrent.config import Run, default_run
 from recurrent.files import read_json
+from recurrent.learn import learn
 from recurrent.pipeline import checkpoint
 from recurrent.pipeline.train import Learner
 from recurrent.results import learning, read_log
@@ -71,7 +72,7 @@ def measure(
         for core, seed in itertools.product(CORES, range(seeds)):
             if not finished(paths[core][seed]):
                 say(f"{system} with {core}, seed {seed}: training in {paths[core][seed]}")
-            verbs.learn(planned(system, core, epochs=epochs, seed=seed), paths[core][seed])
+            learn(planned(system, core, epochs=epochs, seed=seed), paths[core][seed])
         say(f"{system}: CPU time of a training step with each core, in turn")
         times = step_times([planned(system, core) for core in CORES])
         for core, step_ms in zip(CORES, times, strict=True):
@@ -101,7 +102,7 @@ def quality(system: str, path: Path) -> dict[str, Any]:
     """The test metrics of a finished training, measured unless they were before."""
     if (path / "metrics.json").exists():
         return read_json(path / "metrics.json", "the metrics of a run")
-    return verbs.measure(*verbs.open_images(system, path), "test")[0]
+    return verbs.measure(*verbs.open_images(path, system), "test")[0]
 
 
 def step_times(runs: Sequence[Run[Any]]) -> list[float]:

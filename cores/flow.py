@@ -142,7 +142,7 @@ def systems_flow(name: str, runs: Path) -> list[dict[str, Any]]:
         found.append(_flow(kind, False, in_system(system, run.model, core, batch)))
         folder = compare.folder(runs, name, kind, run.train.seed)
         if compare.finished(folder):
-            network = verbs.open_network(name, folder)
+            network = verbs.open_network(folder, name)
             found.append(_flow(kind, True, in_system(system, network.folder.run.model, network.core, batch)))
     return found
 

@@ -64,11 +64,11 @@ def generate(
     from recurrent import studio, terminal, verbs
 
     path = path or (DEFAULT if text is None else DEFAULT_LABELLED)
-    network, source = verbs.open_network(SYSTEM, path), None
+    network, source = verbs.open_network(path, SYSTEM), None
     out = out or verbs.place(network.folder.path) / "sheet.png"
     studio.check(films=[gif], sheets=[out, strip, neighbours])
     if neighbours:
-        network, source = verbs.open_images(SYSTEM, path, data_dir)
+        network, source = verbs.open_images(path, SYSTEM, data_dir)
     labels = [-1] * count if text is None else studio.labels_of(text, network.folder.classes)
     trace = studio.imagine(network, labels, seed)
     columns = None if text is None else len(text)
@@ -103,11 +103,11 @@ def gif(
     from recurrent import studio, terminal, verbs
 
     if reconstruct:
-        network, source = verbs.open_images(SYSTEM, path, data_dir)
+        network, source = verbs.open_images(path, SYSTEM, data_dir)
         trace = verbs.look(network, verbs.held_out(source, split, index, count))
         name = f"redrawing-{index}.gif"
     else:
-        network = verbs.open_network(SYSTEM, path)
+        network = verbs.open_network(path, SYSTEM)
         trace, name = studio.imagine(network, [-1] * count, seed), "writing.gif"
     wrote = [studio.film(network, trace, out or verbs.place(network.folder.path) / name, seconds)]
     wrote += [studio.strip(network, trace, strip)] if strip else []
@@ -135,7 +135,7 @@ def complete(
     """
     from recurrent import studio, terminal, verbs
 
-    network = verbs.open_network(SYSTEM, path)
+    network = verbs.open_network(path, SYSTEM)
     part = studio.unfinished(network, image, mask, keep)
     out = out or verbs.place(network.folder.path) / "endings.gif"
     studio.check(films=[out], sheets=[strip])

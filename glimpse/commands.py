@@ -34,7 +34,7 @@ def gif(
     """Show where the network looks, what it sees there, and what it believes."""
     from recurrent import terminal, verbs
 
-    network, source = verbs.open_images(SYSTEM, path, data_dir)
+    network, source = verbs.open_images(path, SYSTEM, data_dir)
     batch = verbs.held_out(source, split, index, count)
     name = f"gaze-{index}.gif" if count == 1 else f"gaze-{index}-to-{index + count - 1}.gif"
     trace = verbs.look(network, batch, condition)
@@ -57,7 +57,7 @@ def read(
     """Read your own image files: label, probabilities and gaze."""
     from recurrent import terminal, verbs
 
-    network = verbs.open_network(SYSTEM, run)
+    network = verbs.open_network(run, SYSTEM)
     trace = verbs.look(network, verbs.read_files(network, files), condition)
     wrote = verbs.draw(network, trace, gif, strip, seconds)
     answers = verbs.answers(trace, [str(file) for file in files])

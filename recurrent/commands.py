@@ -49,13 +49,14 @@ def train_command(system: str, model: type, then: Sequence[str] = ()) -> Callabl
             return
         out = out or (row_folder(config, row or "") if config else Path("runs", system))
         from recurrent import terminal, verbs
+        from recurrent.learn import learn
 
-        result = verbs.learn(run, out, fresh=fresh, tensorboard=tensorboard)
+        result = learn(run, out, fresh=fresh, tensorboard=tensorboard)
         if result is None:  # one of several processes, and not the one that writes
             return
         terminal.say("finished" if result["wrote"] else f"{out} is finished already; --fresh begins anew")
         if evaluate and as_json:
-            result["metrics"], files = verbs.measure(*verbs.open_images(system, out), "test")
+            result["metrics"], files = verbs.measure(*verbs.open_images(out, system), "test")
             result["wrote"] += files
         if evaluate and not as_json:
             terminal.give({"wrote": result["wrote"]})
@@ -92,7 +93,7 @@ def report(
     """Measure a trained network, under other settings of its `model` if asked, and show what was found."""
     from recurrent import terminal, verbs
 
-    network, source = verbs.open_images(system, path, data_dir)
+    network, source = verbs.open_images(path, system, data_dir)
     network = verbs.with_model(network, **(model or {}))
     further = None
     if judge:

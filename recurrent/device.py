@@ -1,4 +1,4 @@
-"""Where and in which number format the products run, and how the processor's memory is kept."""
+"""In which processes, where and in which number format the products run; how the processor's memory is kept."""
 
 import ctypes
 import functools
@@ -6,6 +6,19 @@ import os
 import platform
 
 import torch
+from accelerate import PartialState
+
+
+def processes() -> PartialState:
+    """Which process this is, of how many, and on what device: as `accelerate launch` or `torchrun` say."""
+    return PartialState(cpu=not torch.accelerator.is_available())
+
+
+def own_device() -> torch.device:
+    """The device that this process computes on."""
+    device = processes().device
+    assert device is not None
+    return device
 
 
 def mixed_precision(precision: str, device: torch.device) -> str:

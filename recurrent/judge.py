@@ -4,17 +4,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from recurrent import studio, verbs
 from recurrent.errors import InputError
-from recurrent.pipeline import checkpoint, evaluate
 from recurrent.pipeline.data import Source
 from recurrent.scores import confusion, error_percent
 from recurrent.system import Batch
 
 AT_ONCE = 500
-"""Images that are drawn, or read, at a time."""
+"""Images that are drawn at a time."""
 
 
 def open_judge(network: verbs.Network, path: Path) -> verbs.Network:
@@ -27,7 +25,7 @@ def open_judge(network: verbs.Network, path: Path) -> verbs.Network:
     if not folder.run.model.labelled:
         do = "train one with --labelled, or leave --judge out"
         raise InputError("a network that was trained with labels", f"one without in {folder.path}", do)
-    judge = verbs.open_network(checkpoint.open_run(path).run.system, path)
+    judge = verbs.open_network(path)
     if (judge.folder.shape, judge.folder.classes) != (folder.shape, folder.classes):
         found = f"one of {tuple(judge.folder.shape)} in {path}"
         do = "train one on the same data"
@@ -48,12 +46,11 @@ def agreement(network: verbs.Network, judge: verbs.Network, source: Source, spli
     classes, seed = network.folder.classes, network.folder.run.train.seed
     asked = torch.arange(len(classes)).repeat_interleave(each)
     drawn = [
-        _read(judge, studio.imagine(network, labels.tolist(), seed + i).images, labels)
+        Batch(studio.imagine(network, labels.tolist(), seed + i).images, labels)
         for i, labels in enumerate(asked.split(AT_ONCE))
     ]
-    answers, real = torch.cat(drawn), source.held_out(split)
-    pairs = zip(real.images.split(AT_ONCE), real.labels.split(AT_ONCE), strict=True)
-    known = torch.cat([_read(judge, images, labels) for images, labels in pairs])
+    real = source.held_out(split)
+    answers, known = torch.cat([verbs.logits(judge, batch) for batch in drawn]), verbs.logits(judge, real)
     by_class = {name: 100 - error_percent(answers[asked == k], asked[asked == k]) for k, name in enumerate(classes)}
     judged = {
         "by": str(judge.folder.path),
@@ -66,10 +63,3 @@ def agreement(network: verbs.Network, judge: verbs.Network, source: Source, spli
         "judged_agreement_percent_per_class": by_class,
         "judged_confusion": confusion(answers, asked),
     }
-
-
-def _read(judge: verbs.Network, images: Tensor, labels: Tensor) -> Tensor:
-    """The judge's logits [B, K], on the CPU."""
-    folder = judge.folder
-    trace = evaluate.trace(folder.run, judge.core, Batch(images, labels.to(images.device)), folder.classes)
-    return trace.outputs.logits[-1].float().cpu()

@@ -20,6 +20,7 @@ from recurrent.config import differences
 from recurrent.errors import InputError
 from recurrent.experiment import Row, Task, folder_of, waves
 from recurrent.files import Busy, read_json
+from recurrent.learn import learn
 from recurrent.pipeline import checkpoint
 
 Status = Literal["trained", "finished", "elsewhere", "failed"]
@@ -74,8 +75,8 @@ def work(task: Task, quiet: bool = False) -> Outcome:
         with open(os.devnull, "w") as nowhere, contextlib.ExitStack() as stack:
             if quiet:  # several trainings would write into one another's lines; log.jsonl has it all
                 stack.enter_context(contextlib.redirect_stderr(nowhere))
-            verbs.learn(task.run, task.folder)
-            verbs.measure(*verbs.open_images(task.run.system, task.folder), "test")
+            learn(task.run, task.folder)
+            verbs.measure(*verbs.open_images(task.folder, task.run.system), "test")
     except Exception as error:
         return _stopped(task, error)
     return Outcome(task, "trained", "")

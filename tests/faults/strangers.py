@@ -137,7 +137,7 @@ def run_folders() -> Iterator[Case]:
     yield "a network of 2^40 units", lambda path=path: open_run(path)
     path = folder("claims", json.dumps({**honest, "model": {**honest["model"], "hidden": 16384, "layers": 16}}))
     checkpoint.write(path / "checkpoint-1.safetensors", checkpoint.Snapshot(1, {"model/w": torch.zeros(2)}, {}))
-    yield "a network of 30 GB, whose checkpoint has two numbers", lambda path=path: verbs.open_network("glimpse", path)
+    yield "a network of 30 GB, whose checkpoint has two numbers", lambda path=path: verbs.open_network(path, "glimpse")
 
 
 def idx_files() -> Iterator[Case]:

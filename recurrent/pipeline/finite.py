@@ -5,7 +5,7 @@ import math
 from torch import nn
 
 from recurrent.errors import InputError
-from recurrent.pipeline.checkpoint import Snapshot, on_cpu
+from recurrent.pipeline.snapshot import Snapshot, on_cpu
 from recurrent.system import Batch, Episode
 from recurrent.tree import named_tensors
 

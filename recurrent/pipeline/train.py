@@ -21,9 +21,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from recurrent.config import Run, TrainConfig
 from recurrent.device import keep_freed_memory, mixed_precision, only_deterministic
 from recurrent.errors import InputError
-from recurrent.pipeline.checkpoint import Snapshot, load_into, load_trained, on_cpu, open_run, room_for, trained
+from recurrent.pipeline.checkpoint import load_into, load_trained, open_run, room_for, trained
 from recurrent.pipeline.data import Source
 from recurrent.pipeline.finite import not_finite
+from recurrent.pipeline.snapshot import Snapshot, on_cpu
 from recurrent.system import Episode, Loss, load
 from recurrent.tree import map_tensors
 from recurrent.unroll import Unrolled

@@ -18,7 +18,7 @@ from torch import nn
 
 from glimpse.config import Config
 from recurrent.errors import InputError
-from recurrent.pipeline import checkpoint
+from recurrent.pipeline import checkpoint, snapshot
 from recurrent.pipeline.framing import read_image
 from recurrent.pipeline.idx import read_idx
 from recurrent.run_folder import open_run
@@ -72,7 +72,7 @@ def sealed(data: bytes) -> bytes:
     """A safetensors file from the text of its header, a line feed and the tensors' bytes, with the right checksum."""
     header, _, tensors = data.partition(b"\n")
     file = struct.pack("<Q", len(header)) + header + tensors
-    return file.replace(checkpoint.NO_CHECKSUM.encode(), hashlib.sha256(file).hexdigest().encode(), 1)
+    return file.replace(snapshot.NO_CHECKSUM.encode(), hashlib.sha256(file).hexdigest().encode(), 1)
 
 
 def checkpoints(data: bytes) -> None:
@@ -112,7 +112,7 @@ def seeds(reader: str) -> list[Path]:
 
 def header(**changes: object) -> bytes:
     """A checkpoint's header as `sealed` takes it; the fuzzer's beginning."""
-    record = {"format": checkpoint.FORMAT, "sha256": checkpoint.NO_CHECKSUM, "step": 1, "facts": {}, **changes}
+    record = {"format": snapshot.FORMAT, "sha256": snapshot.NO_CHECKSUM, "step": 1, "facts": {}, **changes}
     tensors = {
         "model/weight": {"dtype": "F32", "shape": [2, 1], "data_offsets": [0, 8]},
         "model/bias": {"dtype": "F32", "shape": [2], "data_offsets": [8, 16]},

@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from recurrent.errors import InputError
-from recurrent.pipeline.checkpoint import Damaged, Snapshot, load_into, newest, read, save
+from recurrent.pipeline.checkpoint import Snapshot, load_into, newest, read, save
+from recurrent.pipeline.snapshot import Damaged
 
 
 def snapshot(step: int = 3) -> Snapshot:

@@ -18,12 +18,13 @@ from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from recurrent.config import Run, TrainConfig
+from recurrent.config import Run
 from recurrent.device import keep_freed_memory, mixed_precision, only_deterministic
 from recurrent.errors import InputError
 from recurrent.pipeline.checkpoint import load_into, load_trained, open_run, room_for, trained
 from recurrent.pipeline.data import Source
 from recurrent.pipeline.finite import not_finite
+from recurrent.pipeline.optimizers import learning_rate, moments, optimizers, restore_moments
 from recurrent.pipeline.snapshot import Snapshot, on_cpu
 from recurrent.system import Episode, Loss, load
 from recurrent.tree import map_tensors
@@ -31,7 +32,6 @@ from recurrent.unroll import Unrolled
 
 LOG_EVERY_SECONDS = 1.0
 PRIMED_BY = 1000  # training images that a system may look at before it learns
-WIDE = 64  # units on both sides of a weight matrix that Muon takes
 SETTLED = 0.1  # part of the training after which bad health is worth a warning
 
 
@@ -48,16 +48,6 @@ class Progress(NamedTuple):
     health: dict[str, float]
     learning_rate: float
     warnings: tuple[str, ...]
-
-
-def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
-    """A linear warm-up from 0 and a cosine down to `final_learning_rate`, for step 0 .. steps - 1."""
-    warmup = round(config.warmup * steps)
-    if step < warmup:
-        return config.learning_rate * (step + 1) / warmup
-    done = (step - warmup) / max(1, steps - warmup)
-    cosine = (1 + math.cos(math.pi * done)) / 2
-    return config.learning_rate * (config.final_learning_rate + (1 - config.final_learning_rate) * cosine)
 
 
 def train(
@@ -91,19 +81,6 @@ def train(
         if last or now - saved >= run.train.save_every_seconds:
             yield learner.snapshot()
             saved = time.perf_counter()
-
-
-def optimizers(core: nn.Module, config: TrainConfig) -> list[torch.optim.Optimizer]:
-    """Adam for all of a core's parameters; or Muon (Jordan et al. 2024) for its weight matrices between wide layers,
-    its step scaled to Adam's size, and Adam for the rest."""
-    trainable = [p for p in core.parameters() if p.requires_grad]
-    wide = [p for p in trainable if p.ndim == 2 and min(p.shape) >= WIDE] if config.optimizer == "muon" else []
-    rest = [p for p in trainable if not any(p is other for other in wide)]
-    found: list[torch.optim.Optimizer] = [torch.optim.Adam(rest, config.learning_rate, (0.9, config.beta2), fused=True)]
-    if wide:
-        scale = {"weight_decay": 0.0, "adjust_lr_fn": "match_rms_adamw"}
-        found.append(torch.optim.Muon(wide, lr=config.learning_rate, **scale))
-    return found
 
 
 class Learner:
@@ -227,10 +204,7 @@ class Learner:
         tensors = {f"model/{name}": t for name, t in self.core.state_dict().items()}
         if self.average is not None:
             tensors |= {f"ema/{name}": t for name, t in self.average.module.state_dict().items()}
-        for name, parameter in self.core.named_parameters():
-            for optimizer in self.optimizers:
-                for key, value in optimizer.state.get(parameter, {}).items():
-                    tensors[f"optimizer/{name}/{key}"] = value
+        tensors |= moments(self.core, self.optimizers)
         return Snapshot(self.step, on_cpu(tensors), {"steps": self.steps, "seed": self.run.train.seed})
 
     def begin_with(self, folder: Path) -> None:
@@ -244,9 +218,6 @@ class Learner:
             raise InputError(f"a checkpoint in {folder}", "none", "train that run first")
         load_trained(self.core, snapshot.tensors)
 
-    def _optimizer_of(self, parameter: nn.Parameter) -> torch.optim.Optimizer:
-        return next(o for o in self.optimizers if any(p is parameter for p in o.param_groups[0]["params"]))
-
     def restore(self, snapshot: Snapshot) -> None:
         """Go on from a snapshot of this very model.
 
@@ -254,24 +225,8 @@ class Learner:
             InputError: a part of it is missing, or is not of this model's shape.
         """
         load_into(self.core, snapshot.tensors, "model/")
-        for name, parameter in self.core.named_parameters():
-            prefix = f"optimizer/{name}/"
-            state = {k.removeprefix(prefix): t.clone() for k, t in snapshot.tensors.items() if k.startswith(prefix)}
-            if state:
-                self._check_moments(prefix, state, parameter)
-                on_device = {k: t if k == "step" else t.to(parameter.device) for k, t in state.items()}
-                self._optimizer_of(parameter).state[parameter] = on_device
+        restore_moments(self.core, self.optimizers, snapshot.tensors)
         if self.average is not None:
             load_into(self.average.module, snapshot.tensors, "ema/")
             self.average.n_averaged.fill_(snapshot.step)
         self.step = snapshot.step
-
-    def _check_moments(self, prefix: str, state: dict[str, Tensor], parameter: nn.Parameter) -> None:
-        """What an optimizer is handed must be what it keeps: one number for `step`, else the parameter's shape."""
-        muon = isinstance(self._optimizer_of(parameter), torch.optim.Muon)
-        expected = {"momentum_buffer"} if muon else {"step", "exp_avg", "exp_avg_sq"}
-        for key, tensor in state.items():
-            if tensor.shape != (() if key == "step" else parameter.shape) or state.keys() != expected:
-                found = f"{prefix}{key} {list(tensor.shape)}"
-                do = "give a checkpoint of this network with these settings"
-                raise InputError(f"{', '.join(sorted(expected))} of {prefix} as {list(parameter.shape)}", found, do)

@@ -1,7 +1,10 @@
 """The training loop: its schedule, its learning, and that it goes on from a snapshot bit for bit."""
 
+import dataclasses
 import itertools
 import math
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,7 +19,8 @@ from recurrent.errors import InputError
 from recurrent.pipeline.checkpoint import Snapshot
 from recurrent.pipeline.data import load
 from recurrent.pipeline.evaluate import evaluate
-from recurrent.pipeline.train import Learner, Progress, learning_rate, optimizers, train
+from recurrent.pipeline.optimizers import learning_rate, optimizers
+from recurrent.pipeline.train import Learner, Progress, train
 
 DIGITS = DataConfig(dataset="digits")
 
@@ -122,6 +126,26 @@ def test_muon_takes_the_wide_matrices_and_adam_the_rest() -> None:
     everything = {names[id(parameter)] for parameter in adam.param_groups[0]["params"]} | its
     assert everything == {name for name, parameter in core.named_parameters() if parameter.requires_grad}
     assert len(optimizers(core, TrainConfig())) == 1
+
+
+def test_moments_that_an_optimizer_does_not_keep_are_refused() -> None:
+    def refused(learner: Learner, change: Callable[[dict[str, torch.Tensor]], Any], expected: str) -> None:
+        snapshot = taught.snapshot()
+        change(snapshot.tensors)
+        with pytest.raises(InputError, match=re.escape(f"expected {expected}, found")):
+            learner.restore(snapshot)
+
+    model = Config(glimpses=4, hidden=64, features=32)
+    taught = Learner(run(model, epochs=3), load(DIGITS, 0))
+    taught.advance()
+    name = "optimizer/classifier.weight/"
+    adams = f"exp_avg, exp_avg_sq, step of {name} as [10, 64]"
+    refused(taught, lambda tensors: tensors.update({f"{name}exp_avg": torch.zeros(3)}), adams)
+    refused(taught, lambda tensors: tensors.pop(f"{name}exp_avg_sq"), adams)
+    muons = "momentum_buffer of optimizer/core.cell.weight_ih/ as [64, 64]"
+    refused(Learner(run(model, epochs=3, optimizer="muon"), load(DIGITS, 0)), lambda tensors: None, muons)
+    frozen = Learner(run(dataclasses.replace(model, prior="none"), epochs=3), load(DIGITS, 0))
+    refused(frozen, lambda tensors: None, "nothing of optimizer/prior/ as [2, 4]")
 
 
 def test_a_loss_that_is_not_finite_stops_the_training() -> None:

@@ -32,7 +32,7 @@ class Card(NamedTuple):
 def write_card(card: Card) -> str:
     """The card's text."""
     parts = [f"# {card.name}", card.run["facts"]["about"], _summary(card), _commands(card)]
-    parts += [_measured(card.metrics), _training(card.log), _weak_points(card), _settings(card.run)]
+    parts += [_measured(card.metrics), _training(card), _weak_points(card), _settings(card.run)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -81,14 +81,14 @@ def _measured(metrics: Mapping[str, Any]) -> str:
     return f"## Measured\n\nOn {where} All of it: metrics.json.\n\n" + _table(("what", "value"), rows)
 
 
-def _training(log: list[dict[str, Any]]) -> str:
+def _training(card: Card) -> str:
+    log = card.log
     terms = list(log[-1]["terms"])
     rows = [
         (f"{event['epoch']:.1f}", f"{event['loss']:.4g}", *(f"{event['terms'].get(term, 0):.4g}" for term in terms))
         for event in moments(log, CURVE_ROWS)
     ]
-    warned = sorted({warning for event in log for warning in event.get("warnings", ())})
-    also = "".join(f"\n\nWarned: {warning}." for warning in warned)
+    also = "".join(f"\n\nWarned: {warning}." for warning in card.run["facts"].get("warned", ()))
     head = ("epoch", "loss", *(term.replace("_", " ") for term in terms))
     return "## Training\n\nMore of the curve: curve.jsonl.\n\n" + _table(head, rows) + also
 

@@ -1,5 +1,6 @@
 """Make a shipped network (`recurrent.shipped`) of a finished run: its weights, settings, metrics, curve and card."""
 
+import json
 import re
 import shlex
 import shutil
@@ -13,7 +14,7 @@ from recurrent.errors import InputError
 from recurrent.files import read_json, unwritable, write_json, write_whole
 from recurrent.pipeline import checkpoint
 from recurrent.results import command, curve, read_log, train_seconds
-from recurrent.shipped import MODELS, WEIGHTS, size
+from recurrent.shipped import MODELS, WEIGHTS, is_shipped, place, size
 
 MOST_BYTES = 12_000_000
 """All shipped networks together."""
@@ -27,7 +28,8 @@ def add(
     """Write the folder NAME of a finished and measured run into the package `models`, or into the folder `into`.
 
     Of the checkpoint it keeps the weights alone, the averaged ones where an average was kept. `about` says in a line
-    what it is, `bad_at` what it is bad at beside what the metrics show. The folder is whole or absent.
+    what it is, `bad_at` what it is bad at beside what the metrics show. The folder is whole or absent. The run may be
+    itself a shipped network that was measured anew: its weights, settings and curve stay as they are.
 
     Raises:
         InputError: a run that is unfinished or has no metrics of the test images; a name that is taken or no name;
@@ -42,14 +44,13 @@ def add(
     folder = checkpoint.open_run(run)
     snapshot, metrics = _finished(folder), _measured(folder)
     _same(folder, snapshot, metrics)
-    log, draft = read_log(folder.path), into / f".{name}.draft"
+    (record, log), draft = _told(folder, about), into / f".{name}.draft"
     try:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
         snapshot = _weights_alone(snapshot)
         saved = checkpoint.save(draft, snapshot)
         saved.rename(draft / WEIGHTS)
-        record = _record(folder, about, log)
         write_json(draft / "run.json", record)
         write_json(draft / "metrics.json", metrics)
         write_whole(draft / "curve.jsonl", curve(log).encode())
@@ -79,7 +80,7 @@ def _source_tree() -> Path:
 
 
 def _finished(folder: checkpoint.RunFolder) -> checkpoint.Snapshot:
-    snapshot = checkpoint.newest(folder.path)
+    snapshot = checkpoint.trained(folder.path)
     if snapshot is None or not snapshot.finished:
         found = "no checkpoint" if snapshot is None else f"step {snapshot.step} of {snapshot.facts.get('steps')}"
         do = "train it to its end: the same command goes on"
@@ -89,11 +90,12 @@ def _finished(folder: checkpoint.RunFolder) -> checkpoint.Snapshot:
 
 def _measured(folder: checkpoint.RunFolder) -> dict[str, Any]:
     do = f"measure it first: saccade {folder.run.system} eval {folder.path}"
-    if not (folder.path / "metrics.json").exists():
-        raise InputError("the metrics.json of an evaluation", f"none in {folder.path}", do)
-    metrics = read_json(folder.path / "metrics.json", "the metrics.json of an evaluation")
+    path = place(folder.path)
+    if not (path / "metrics.json").exists():
+        raise InputError("the metrics.json of an evaluation", f"none in {path}", do)
+    metrics = read_json(path / "metrics.json", "the metrics.json of an evaluation")
     if metrics.get("split") != "test":
-        raise InputError("metrics of the test images", f"split {metrics.get('split')!r:.40} in {folder.path}", do)
+        raise InputError("metrics of the test images", f"split {metrics.get('split')!r:.40} in {path}", do)
     return metrics
 
 
@@ -109,12 +111,23 @@ def _weights_alone(snapshot: checkpoint.Snapshot) -> checkpoint.Snapshot:
     groups = {name.split("/", 1)[0] for name in snapshot.tensors}
     prefix = "ema/" if "ema" in groups else "model/"
     kept = {f"model/{k.removeprefix(prefix)}": t for k, t in snapshot.tensors.items() if k.startswith(prefix)}
-    return snapshot._replace(tensors=kept, facts=snapshot.facts | {"averaged": prefix == "ema/"})
+    return snapshot._replace(tensors=kept, facts={"averaged": prefix == "ema/"} | snapshot.facts)
 
 
-def _record(folder: checkpoint.RunFolder, about: str, log: list[dict[str, Any]]) -> dict[str, Any]:
-    """run.json without the places of the machine that it was trained on, and with what the card says."""
+def _told(folder: checkpoint.RunFolder, about: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The run.json and the log that the card is made of; a shipped network has its own, the log thinned to a curve."""
     data = read_json(folder.path / "run.json", "the run.json of a run folder") | to_dict(folder.run)
+    if not is_shipped(folder.path):
+        log = read_log(folder.path)
+        return _record(folder, data, about, log), log
+    lines = (folder.path / "curve.jsonl").read_text(encoding="utf-8").splitlines()
+    return data | {"facts": folder.facts | {"about": about}}, [json.loads(line) for line in lines]
+
+
+def _record(
+    folder: checkpoint.RunFolder, data: dict[str, Any], about: str, log: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """run.json without the places of the machine that it was trained on, and with what the card says."""
     data["data"] = data["data"] | {"data_dir": None}
     if start := folder.run.train.start_from:
         data["train"] = data["train"] | {"start_from": Path(start).name}
@@ -123,6 +136,7 @@ def _record(folder: checkpoint.RunFolder, about: str, log: list[dict[str, Any]])
         "command": shlex.split(command(folder.facts)),
         "ancestors": _ancestors(folder),
         "about": about,
+        "warned": sorted({warning for event in log for warning in event.get("warnings", ())}),
         "train_seconds": round(train_seconds(log)),
         "steps": log[-1]["steps"],
     }

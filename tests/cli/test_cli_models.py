@@ -97,6 +97,23 @@ def test_the_averaged_weights_are_the_ones_that_ship(saccade: Any, drawn: Path, 
     assert sheets[0] == sheets[1]
 
 
+def test_a_shipped_network_that_is_measured_anew_keeps_all_but_its_metrics(saccade: Any, models: Path) -> None:
+    folder, before = models / "ram-tiny", contents(models / "ram-tiny")
+    again = ["models", "add", "ram-tiny", "ram-tiny", *ABOUT, "--bad-at", "Everything.", "--into", models, "--replace"]
+    refusal = saccade(*again)
+    assert refusal.code == 2
+    assert "expected the metrics.json of an evaluation, found none in runs/models/ram-tiny" in refusal.err
+    assert saccade("glimpse", "eval", "ram-tiny").code == 0
+    measured = shipped.PLACE / "ram-tiny" / "metrics.json"
+    metrics = json.loads(measured.read_text()) | {"examples": 123}
+    measured.write_text(json.dumps(metrics))
+    assert saccade(*again).code == 0
+    after = contents(folder)
+    assert {name for name in FILES if after[name] != before[name]} <= {"metrics.json", "card.md"}
+    assert json.loads(after["metrics.json"]) == metrics
+    assert after["card.md"] == before["card.md"].replace(b"400", b"123")
+
+
 def test_models_lists_them(saccade: Any, models: Path) -> None:
     answer = saccade("models")
     assert answer.code == 0

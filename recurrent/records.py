@@ -1,9 +1,10 @@
 """Finished runs as records, for a paper's table: which row each belongs to, and how it departs from it.
 
 A record is a run folder's run.json with `row`, `metrics` and `train_seconds`, all that a table needs when the folder
-is gone; its learning curve is beside it as text, under `curve`.
+is gone; its learning curve comes with it as text.
 """
 
+import hashlib
 import json
 import re
 import shlex
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from recurrent.config import TABLES, Run, differences, from_dict
+from recurrent.config import CIRCUMSTANCES, TABLES, Run, differences, from_dict
 from recurrent.errors import InputError
 from recurrent.experiment import Row
 from recurrent.files import read_json
@@ -26,19 +27,29 @@ OWN = ("data.data_dir", "train.seed", "train.start_from")
 Record = dict[str, Any]
 
 
-def gather(out: Path, rows: Mapping[str, Row], file: Path) -> tuple[list[Record], list[str]]:
-    """The records of the finished and measured runs right below a folder that belong to a table; and what was odd."""
+def gather(out: Path, rows: Mapping[str, Row], file: Path) -> tuple[list[tuple[Record, str]], list[str]]:
+    """The records, and their curves, of the finished and measured runs right below a folder that belong to a table; and
+    what was odd."""
     found, odd = [], []
     for folder in sorted(path.parent for path in out.glob("*/metrics.json")):
         try:
-            record = _record(folder)
+            record, learned = _record(folder)
             row = row_of(record, rows, file, folder.name)
         except InputError as error:
             odd.append(str(error))
             continue
         if row is not None:
-            found.append({"row": row} | record)
+            found.append(({"row": row} | record, learned))
     return found, odd
+
+
+def curve_name(record: Record) -> str:
+    """The file of a record's curve: another one for other settings, whatever the row's are by then."""
+    own = {*OWN, *CIRCUMSTANCES}
+    told = {f"{table}.{key}": value for table in TABLES for key, value in record[table].items()}
+    settings = json.dumps({key: value for key, value in told.items() if key not in own}, sort_keys=True)
+    mark = hashlib.sha256(settings.encode()).hexdigest()[:6]
+    return f"{record['row']}-{record['train']['epochs']}-epochs-{mark}-seed-{record['train']['seed']}.jsonl"
 
 
 def row_of(record: Mapping[str, Any], rows: Mapping[str, Row], file: Path, name: str) -> str | None:
@@ -92,7 +103,7 @@ def identity(record: Record, rows: Mapping[str, Row]) -> tuple[Any, ...]:
     return record["row"], record["train"]["seed"], departures(record, row)
 
 
-def _record(folder: Path) -> dict[str, Any]:
+def _record(folder: Path) -> tuple[Record, str]:
     run, metrics = (read_json(folder / name, f"the {name} of a run") for name in ("run.json", "metrics.json"))
     if run.get("format") != 1 or not {"system", "data", "model", "train", "facts"} <= run.keys():
         raise InputError(f"a run of this version in {folder}", f"format {run.get('format')!r:.40}", "train it again")
@@ -108,4 +119,4 @@ def _record(folder: Path) -> dict[str, Any]:
         "train": run["train"] | {"start_from": start and Path(start).name},
         "facts": run["facts"] | {"command": shlex.split(command(run["facts"]))},
     }
-    return run | cleaned | {"metrics": metrics, "train_seconds": train_seconds(log), "curve": curve(log)}
+    return run | cleaned | {"metrics": metrics, "train_seconds": train_seconds(log)}, curve(log)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from recurrent.experiment import Row
 from recurrent.files import unwritable, write_json, write_whole
-from recurrent.records import FORMAT, Record, departures, earlier, gather, identity
+from recurrent.records import FORMAT, Record, curve_name, departures, earlier, gather, identity
 from recurrent.results import command, headline
 
 COLUMNS = {
@@ -60,7 +60,7 @@ def write_tables(out: Path, results: Path, file: Path, rows: Mapping[str, Row]) 
         InputError: another version's JSON is there; a folder that cannot be written to.
     """
     gathered, odd = gather(out, rows, file)
-    new = [{key: value for key, value in record.items() if key != "curve"} for record in gathered]
+    new = [record | {"curve": f"curves/{file.stem}/{curve_name(record)}"} for record, _ in gathered]
     merged = {identity(record, rows): record for record in [*_kept(results, file), *new]}
     records = sorted(merged.values(), key=lambda record: (record["row"], record["train"]["seed"]))
     lines, name = _lines(rows, records), file.stem
@@ -73,10 +73,9 @@ def write_tables(out: Path, results: Path, file: Path, rows: Mapping[str, Row]) 
     tables = {"format": FORMAT, "experiment": name, "lines": summary, "runs": records}
     wrote = [write_json(results / f"{name}.json", tables), results / f"{name}.md"]
     write_whole(wrote[1], markdown(file, rows, lines).encode())
-    for record in gathered:
-        train = record["train"]
-        wrote.append(curves / f"{record['row']}-{train['epochs']}-epochs-seed-{train['seed']}.jsonl")
-        write_whole(wrote[-1], record["curve"].encode())
+    for record, learned in gathered:
+        wrote.append(curves / curve_name(record))
+        write_whole(wrote[-1], learned.encode())
     return [str(path) for path in wrote], odd
 
 

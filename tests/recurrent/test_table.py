@@ -87,13 +87,28 @@ def test_a_table_grows_and_a_run_made_again_takes_its_own_place(runs: Path) -> N
     assert lines[1]["seeds"] == [0]
 
 
+def test_every_run_keeps_a_curve_of_its_own_though_the_row_changes(runs: Path) -> None:
+    write_tables(runs, runs / "tables", FILE, ROWS)
+    other = replace(ROWS["a"].run, train=replace(ROWS["a"].run.train, optimizer="muon"))
+    later = runs / "later"
+    run_folder(later / "x", "a", 0, 0.9, optimizer="muon")
+    (later / "x" / "log.jsonl").write_text((later / "x" / "log.jsonl").read_text().replace("1.0", "2.0"))
+    write_tables(later, runs / "tables", FILE, ROWS | {"a": ROWS["a"]._replace(run=other)})
+    records = json.loads((runs / "tables" / "toy.json").read_text())["runs"]
+    curves = {record["curve"]: (runs / "tables" / record["curve"]).read_text() for record in records}
+    assert len(curves) == len(records) == 6
+    losses = {record["train"]["optimizer"]: json.loads(curves[record["curve"]].splitlines()[0]) for record in records}
+    assert (losses["adam"]["loss"], losses["muon"]["loss"]) == (1.0, 2.0)
+    assert len(list((runs / "tables" / "curves" / "toy").iterdir())) == 6
+
+
 def test_what_is_unfinished_or_damaged_is_left_out_and_named(runs: Path) -> None:
     metrics = runs / "b-seed-0" / "metrics.json"
     metrics.write_text(json.dumps(json.loads(metrics.read_text()) | {"step": 10}))
     (runs / "short" / "run.json").write_text("{")
     (runs / "a-seed-0" / "log.jsonl").unlink()
     records, odd = gather(runs, ROWS, FILE)
-    assert [record["train"]["seed"] for record in records] == [1, 2]
+    assert [record["train"]["seed"] for record, _ in records] == [1, 2]
     assert len(odd) == 3
     for said, name in zip(odd, ("a-seed-0", "b-seed-0", "short"), strict=True):
         assert name in said

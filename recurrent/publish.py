@@ -111,7 +111,8 @@ def _weights_alone(snapshot: checkpoint.Snapshot) -> checkpoint.Snapshot:
     groups = {name.split("/", 1)[0] for name in snapshot.tensors}
     prefix = "ema/" if "ema" in groups else "model/"
     kept = {f"model/{k.removeprefix(prefix)}": t for k, t in snapshot.tensors.items() if k.startswith(prefix)}
-    return snapshot._replace(tensors=kept, facts={"averaged": prefix == "ema/"} | snapshot.facts)
+    averaged = snapshot.facts.get("averaged", prefix == "ema/")
+    return snapshot._replace(tensors=kept, facts=snapshot.facts | {"averaged": averaged})
 
 
 def _told(folder: checkpoint.RunFolder, about: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -120,6 +120,7 @@ def conditions(config: Config) -> dict[str, Config]:
 def report(results: Mapping[str, Mapping[str, Tensor]], config: Config) -> dict[str, Any]:
     """metrics.json's part, nats an image: the bound with its parts, and the importance-weighted estimate by K.
 
+    Beside it the mean bound of all K samples alone: what the bound with one sample tells too, with less of their noise.
     For grey levels and colours, the bound in bits per dimension too: per pixel and channel, as their literature gives.
     """
     one, many = results["one_sample"], results["importance_weighted"]["log_weights"].double().t()
@@ -136,6 +137,7 @@ def report(results: Mapping[str, Mapping[str, Tensor]], config: Config) -> dict[
         "kl_nats": kl.sum(1).mean().item(),
         "kl_nats_per_step": kl.mean(0).tolist(),
         "importance_weighted_nats": {str(k): objective.importance_weighted(many[:k]).mean().item() for k in counts},
+        "mean_bound_nats": {str(len(many)): -many.mean().item()},
         "steps": config.steps,
     }
 

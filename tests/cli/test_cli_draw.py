@@ -19,6 +19,8 @@ def test_eval_writes_the_bound_with_its_parts(saccade: Any, drawn: Path) -> None
     weighted = found["importance_weighted_nats"]
     assert list(weighted) == ["1", "10", "12"]
     assert weighted["12"] < weighted["1"] + 1
+    assert found["mean_bound_nats"].keys() == {"12"}
+    assert weighted["12"] < found["mean_bound_nats"]["12"] == pytest.approx(found["bound_nats"], rel=0.03)
     assert {"dataset", "seed", "split", "examples", "parameters"} <= found.keys()
 
 

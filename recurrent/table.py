@@ -73,8 +73,8 @@ def write_tables(out: Path, results: Path, file: Path, rows: Mapping[str, Row]) 
     tables = {"format": FORMAT, "experiment": name, "lines": summary, "runs": records}
     wrote = [write_json(results / f"{name}.json", tables), results / f"{name}.md"]
     write_whole(wrote[1], markdown(file, rows, lines).encode())
-    for record, learned in gathered:
-        wrote.append(curves / curve_name(record))
+    for record, (_, learned) in zip(new, gathered, strict=True):
+        wrote.append(results / record["curve"])
         write_whole(wrote[-1], learned.encode())
     return [str(path) for path in wrote], odd
 

@@ -124,10 +124,10 @@ def look(network: Network, batch: Batch, condition: str | None = None) -> Trace:
     return evaluate.trace(folder.run, network.core, batch, folder.classes, condition=condition)
 
 
-@torch.no_grad()
 def logits(network: Network, batch: Batch) -> Tensor:
     """A classifier's last logits [N, K] for any number of images, a few hundred at a time; on the CPU."""
-    pairs = zip(batch.images.split(AT_ONCE), batch.labels.split(AT_ONCE), strict=True)
+    images, labels = (tensor.to(own_device()).split(AT_ONCE) for tensor in batch)
+    pairs = zip(images, labels, strict=True)
     return torch.cat([look(network, Batch(*pair)).outputs.logits[-1].float().cpu() for pair in pairs])
 
 

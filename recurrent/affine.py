@@ -120,7 +120,8 @@ def sum_rows(y: Tensor) -> Tensor:
     return (y.new_ones(1, len(y)) @ y).squeeze(0)
 
 
-_scope: ContextVar[dict[tuple[Any, ...], tuple[_Tape, Tensor]] | None] = ContextVar("shared_weights", default=None)
+_Tapes = dict[tuple[Any, ...], tuple[_Tape, Tensor | None]]
+_scope: ContextVar[_Tapes | None] = ContextVar("shared_weights", default=None)
 
 
 @contextmanager
@@ -152,11 +153,13 @@ def affine(
         y = sum(F.linear(x.to(dtype), weight.to(dtype)) for x, weight in zip(inputs, weights, strict=True))
         y = y + sum(biases).to(dtype) if biases else y  # type: ignore[union-attr]
         return torch.relu(y) if relu else y  # type: ignore[arg-type]
-    key = (*map(id, weights), relu, dtype)
+    learns = torch.is_grad_enabled()
+    key = (*map(id, weights), relu, dtype, learns)
     if key not in scope:
         tape = _Tape(weights, biases, relu, dtype)
-        scope[key] = (tape, _Collect.apply(tape, len(weights), *weights, *biases))  # type: ignore[assignment]
+        token = _Collect.apply(tape, len(weights), *weights, *biases) if learns else None
+        scope[key] = (tape, token)  # type: ignore[assignment]
     tape, token = scope[key]
-    if not torch.is_grad_enabled():
+    if token is None:
         return tape.product([x.to(dtype) for x in inputs])
     return _Step.apply(tape, token, *inputs)  # type: ignore[return-value]

@@ -72,3 +72,4 @@ def test_a_recorded_network_answers_as_the_network_does_on_other_images(system, 
     with torch.inference_mode():
         torch.testing.assert_close(recorded(other), answer(other), atol=1e-4, rtol=1e-4)
         assert not torch.equal(recorded(other), recorded(one))
+    assert not recorded.inlined_graph.findAllNodes("prim::PythonOp"), "a replay that calls Python"

@@ -12,7 +12,7 @@ from baseline import system as baseline
 from draw import system as draw
 from draw.completion import Filling
 from glimpse import system as glimpse
-from recurrent.affine import _Tape
+from recurrent.affine import _Tape, affine, shared_weights
 from recurrent.core import GRU, LSTM, RecurrentCore, Stacked, VanillaRNN
 from recurrent.errors import InputError
 from recurrent.system import Batch, Shape
@@ -305,6 +305,18 @@ def test_two_backward_passes_through_one_graph_give_the_same_gradients() -> None
     once = {name: p.grad.clone() for name, p in core.named_parameters() if p.grad is not None}
     again = gradients(core, total)
     assert once.keys() == again.keys() and all(torch.equal(once[name], again[name]) for name in once)
+
+
+def test_a_weight_first_used_without_gradients_still_learns() -> None:
+    layer = nn.Linear(3, 2)
+    x = torch.randn(4, 3)
+    with shared_weights():
+        with torch.no_grad():
+            shown = affine((x,), (layer.weight,), (layer.bias,))
+        found = affine((x,), (layer.weight,), (layer.bias,))
+        assert not shown.requires_grad and torch.equal(shown, found)
+        found.sum().backward()
+    torch.testing.assert_close(layer.weight.grad, x.sum(0).expand(2, 3))
 
 
 def test_an_unroll_leaves_no_memory_behind() -> None:

@@ -9,10 +9,7 @@ from recurrent import studio, verbs
 from recurrent.errors import InputError
 from recurrent.pipeline.data import Source
 from recurrent.scores import confusion, error_percent
-from recurrent.system import Batch
-
-AT_ONCE = 500
-"""Images that are drawn at a time."""
+from recurrent.system import EXAMPLES_AT_ONCE, Batch
 
 
 def open_judge(network: verbs.Network, path: Path) -> verbs.Network:
@@ -47,7 +44,7 @@ def agreement(network: verbs.Network, judge: verbs.Network, source: Source, spli
     asked = torch.arange(len(classes)).repeat_interleave(each)
     drawn = [
         Batch(studio.imagine(network, labels.tolist(), seed + i).images, labels)
-        for i, labels in enumerate(asked.split(AT_ONCE))
+        for i, labels in enumerate(asked.split(EXAMPLES_AT_ONCE))
     ]
     real = source.held_out(split)
     answers, known = torch.cat([verbs.logits(judge, batch) for batch in drawn]), verbs.logits(judge, real)

@@ -16,13 +16,10 @@ from recurrent.files import write_whole
 from recurrent.pipeline import animate, checkpoint, data, evaluate
 from recurrent.pipeline.framing import read_image
 from recurrent.shipped import place
-from recurrent.system import Batch, Trace, load
+from recurrent.system import EXAMPLES_AT_ONCE, Batch, Trace, load
 
 GLIDE_FRAMES = 4
 """Frames that show the eye on its way from one glimpse to the next."""
-
-AT_ONCE = 500
-"""Images that a classifier reads at a time."""
 
 STRIP_COLUMNS = 3
 """Large frames beside one another in a film strip."""
@@ -126,7 +123,7 @@ def look(network: Network, batch: Batch, condition: str | None = None) -> Trace:
 
 def logits(network: Network, batch: Batch) -> Tensor:
     """A classifier's last logits [N, K] for any number of images, a few hundred at a time; on the CPU."""
-    images, labels = (tensor.to(own_device()).split(AT_ONCE) for tensor in batch)
+    images, labels = (tensor.to(own_device()).split(EXAMPLES_AT_ONCE) for tensor in batch)
     pairs = zip(images, labels, strict=True)
     return torch.cat([look(network, Batch(*pair)).outputs.logits[-1].float().cpu() for pair in pairs])
 

@@ -28,13 +28,13 @@ class RoundTrip(Passage):
             stroke += canvas[t]
             self._differentiate_heads(t + 1, of_found[t + 1], stroke, reading)
             h_dec = h_dec + of_found[t + 1] @ w.heads
-            slopes, c_dec = differentiate_gates(h_dec, c_dec, self.c_dec[t], self.decoder_gates[t])
-            of_row = of_decoder[t].copy_(slopes) @ w.decoder
+            c_dec = differentiate_gates(h_dec, c_dec, self.c_dec[t], self.decoder_gates[t], of_decoder[t])
+            of_row = of_decoder[t] @ w.decoder
             h_dec, z = of_row[:, :hidden].to(h_dec.dtype), of_row[:, self.z.start - self.h_dec.start :]
             self._differentiate_posterior(t, z, mu[t], log_sigma[t], of_posterior[t])
             h_enc = h_enc + of_posterior[t] @ w.posterior
-            slopes, c_enc = differentiate_gates(h_enc, c_enc, self.c_enc[t], self.encoder_gates[t])
-            of_row = of_encoder[t].copy_(slopes) @ w.encoder
+            c_enc = differentiate_gates(h_enc, c_enc, self.c_enc[t], self.encoder_gates[t], of_encoder[t])
+            of_row = of_encoder[t] @ w.encoder
             h_enc = of_row[:, :hidden].to(h_enc.dtype)
             h_dec += of_row[:, self.h_dec]
             reading = self._differentiate_read(t, of_row[:, self.r].to(stroke.dtype), stroke)

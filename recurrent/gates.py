@@ -27,18 +27,21 @@ def open_gates(gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Opened]:
     return o * tanh, new, Opened(opened, tanh)
 
 
-def differentiate_gates(dh: Tensor, dc: Tensor, c: Tensor, opened: Opened) -> tuple[Tensor, Tensor]:
-    """From dL/dh and dL/dc' [B, H] to dL/dgates [B, 4 H] and dL/dc, in c's type."""
+def differentiate_gates(dh: Tensor, dc: Tensor, c: Tensor, opened: Opened, out: Tensor) -> Tensor:
+    """From dL/dh and dL/dc' [B, H] to dL/dgates, written into `out` [B, 4 H] of any type, and dL/dc."""
     gates, tanh = opened
     i, f, g, o = gates.split(c.shape[1], dim=1)
     dc = torch.addcmul(dc, torch.ops.aten.tanh_backward(dh, tanh), o)
-    slopes = torch.addcmul(gates, gates, gates, value=-1)  # sigmoid' = s (1 - s), for i, f and o
+    slopes = out if out.dtype == gates.dtype else torch.empty_like(gates)
+    torch.addcmul(gates, gates, gates, value=-1, out=slopes)  # sigmoid' = s (1 - s), for i, f and o
     di, df, dg, do = slopes.split(c.shape[1], dim=1)
     di.mul_(g).mul_(dc)
     df.mul_(c).mul_(dc)
     do.mul_(tanh).mul_(dh)
     torch.mul(torch.ops.aten.tanh_backward(dc, g), i, out=dg)
-    return slopes, dc * f
+    if slopes is not out:
+        out.copy_(slopes)
+    return dc * f
 
 
 class _Gates(torch.autograd.Function):
@@ -55,8 +58,8 @@ class _Gates(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, dh: Tensor, dc: Tensor) -> tuple[Tensor, Tensor]:
         c, *opened = ctx.saved_tensors
-        dgates, dc = differentiate_gates(dh, dc, c, Opened(*opened))
-        return dgates.to(ctx.type), dc
+        dgates = c.new_empty(opened[0].shape, dtype=ctx.type)
+        return dgates, differentiate_gates(dh, dc, c, Opened(*opened), dgates)
 
 
 def lstm_gates(gates: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:

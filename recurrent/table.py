@@ -122,7 +122,7 @@ def _cells(line: Line, measure: str, known: Sequence[str], file: Path) -> list[s
     minutes = [record["train_seconds"] / 60 for record in records]
     parameters = f"{records[0]['metrics']['parameters']:,}" if records else ""
     paper = f"{row.paper[measure]:.2f}" if measure in row.paper else ""
-    others = [_range(_values(line, column)) for column in known]
+    others = [_range(_values(line, column)) + _samples(line, column) for column in known]
     made = f"`{_made_by(line, file)}`"
     tail = [seeds, epochs, _range(minutes, 1), parameters, ", ".join(commits), made]
     return [name, paper, _range(ours) or "not trained", *others, *tail]
@@ -159,6 +159,14 @@ def _made_by(line: Line, file: Path) -> str:
 def _measure(rows: Mapping[str, Row]) -> str:
     """The metric that the paper's table is about."""
     return next((key for row in rows.values() for key in row.paper), "error_percent")
+
+
+def _samples(line: Line, column: str) -> str:
+    """The K of which a column of a group without a key tells: an estimate by more samples is another number."""
+    name, key = COLUMNS[column]
+    groups = [] if key else [record["metrics"].get(name) for record in line.records]
+    counts = {next(reversed(group)) for group in groups if isinstance(group, Mapping) and group}
+    return f", K = {' or '.join(sorted(counts, key=int))}" if counts else ""
 
 
 def _values(line: Line, column: str) -> list[float]:

@@ -76,6 +76,16 @@ def test_lines_are_rows_and_departures(runs: Path) -> None:
     assert "`saccade reproduce experiments/toy.toml --rows a --seeds 0,1,2`" in text
 
 
+def test_an_estimate_stands_beside_its_number_of_samples(runs: Path) -> None:
+    for seed, count in ((0, "20"), (1, "100")):
+        file = runs / f"a-seed-{seed}" / "metrics.json"
+        found = json.loads(file.read_text()) | {"importance_weighted_nats": {"1": 84.0, count: 80.0 + seed}}
+        file.write_text(json.dumps(found))
+    write_tables(runs, runs / "tables", FILE, ROWS)
+    text = (runs / "tables" / "toy.md").read_text()
+    assert "| 80.50 (80.00 to 81.00), K = 20 or 100 |" in text and text.count("K = ") == 1
+
+
 def test_a_table_grows_and_a_run_made_again_takes_its_own_place(runs: Path) -> None:
     write_tables(runs, runs / "tables", FILE, ROWS)
     later = runs / "later"

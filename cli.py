@@ -8,17 +8,17 @@ from typing import Annotated
 
 import typer
 
-import baseline.commands
-import bench.commands
-import cores.commands
-import draw.commands
-import glimpse.commands
-from recurrent.commands import AsJson, RunPath
-from recurrent.experiment import choose, read_rows, read_seeds
-from recurrent.facts import version
-from recurrent.failures import PlainFailures
+from saccade.baseline import commands as baseline
+from saccade.bench import commands as bench_commands
+from saccade.cores import commands as core_commands
+from saccade.draw import commands as draw
+from saccade.glimpse import commands as glimpse
+from saccade.pipeline.provenance import version
+from saccade.tables.rows import choose, read_rows, read_seeds
+from saccade.terminal.exit import PlainFailures
+from saccade.terminal.verbs import AsJson, RunPath
 
-SYSTEMS = {"glimpse": glimpse.commands, "draw": draw.commands, "baseline": baseline.commands}
+SYSTEMS = {"glimpse": glimpse, "draw": draw, "baseline": baseline}
 
 
 def _tell_version(asked: bool) -> None:
@@ -45,7 +45,8 @@ def models_app() -> typer.Typer:
     def models(ctx: typer.Context, as_json: AsJson = False) -> None:
         if ctx.invoked_subcommand is not None:
             return
-        from recurrent import shipped, terminal
+        from saccade.shipped import catalogue as shipped
+        from saccade.terminal import screen as terminal
 
         found = shipped.listing()
         if as_json:
@@ -66,7 +67,8 @@ def models_app() -> typer.Typer:
         as_json: AsJson = False,
     ) -> None:
         """Make a shipped network of a finished, measured run: weights alone, settings, metrics, curve, model card."""
-        from recurrent import publish, terminal
+        from saccade.shipped import publish
+        from saccade.terminal import screen as terminal
 
         folder = publish.add(run, name, about, bad_at or (), into, replace=replace)
         terminal.give({"wrote": [str(file) for file in sorted(folder.iterdir())]}, as_json=as_json)
@@ -93,13 +95,14 @@ def reproduce(
     chosen = choose(known, rows.split(",") if rows else None, file)
     numbers = read_seeds(seeds)
     out = out or Path("runs", file.stem)
-    from recurrent import table, terminal
+    from saccade.tables import table
+    from saccade.terminal import screen as terminal
 
     results = results or out
     table.check(results, file, known)
     outcomes = []
     if not collect:
-        from recurrent.reproduce import reproduce as train
+        from saccade.tables.reproduce import reproduce as train
 
         outcomes = train(known, chosen, numbers, out, jobs=jobs, threads=threads, tell=terminal.tell_outcome)
     wrote, odd = table.write_tables(out, results, file, known)
@@ -122,7 +125,7 @@ def _build() -> typer.Typer:
             group.command(verb)(command)
         app.add_typer(group, name=name)
     app.add_typer(models_app(), name="models")
-    measuring = cores.commands.gradients, cores.commands.cores, bench.commands.benchmark, bench.commands.report
+    measuring = core_commands.gradients, core_commands.cores, bench_commands.benchmark, bench_commands.report
     for command in (reproduce, *measuring):
         app.command()(command)
     return app

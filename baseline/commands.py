@@ -1,7 +1,7 @@
 """The verbs of `saccade baseline`. Torch-free until one runs."""
 
-from baseline.config import Config
-from recurrent.commands import eval_command, train_command
+from saccade.baseline.config import Config
+from saccade.terminal.verbs import eval_command, train_command
 
 HELP = "Networks that see the whole image at once, for comparison."
 

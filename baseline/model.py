@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from baseline.config import Config
-from recurrent.core import RecurrentCore
-from recurrent.errors import InputError
-from recurrent.system import Shape
+from saccade.baseline.config import Config
+from saccade.errors import InputError
+from saccade.pipeline.contract import Shape
+from saccade.recurrent.core import RecurrentCore
 
 FILTERS, FILTER, STRIDE = 8, 10, 5
 """Of the paper's convolution; sizes in pixels."""

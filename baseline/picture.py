@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from recurrent.belief import Belief, bars, headline, most_probable, softmax, verdict
-from recurrent.drawing import Box, Page, Pixels, magnified_size, resize, to_pixels
-from recurrent.palette import QUIET, STAGE
-from recurrent.system import Trace
+from saccade.pipeline.animate.belief_chart import Belief, bars, headline, most_probable, softmax, verdict
+from saccade.pipeline.animate.page import Box, Page, Pixels, magnified_size, resize, to_pixels
+from saccade.pipeline.animate.palette import QUIET, STAGE
+from saccade.pipeline.contract import Trace
 
 WIDTH, HEIGHT, MARGIN = 960, 540, 32
 TITLE_BASELINE, CAPTION_BASELINE = 46, 88

@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from baseline.config import Config
-from baseline.model import Look, OneLook
-from baseline.picture import picture
-from recurrent.scores import confusion, error_percent
-from recurrent.system import Batch, Episode, Loss, Shape
+from saccade.baseline.config import Config
+from saccade.baseline.model import Look, OneLook
+from saccade.baseline.picture import picture
+from saccade.pipeline.contract import Batch, Episode, Loss, Shape
+from saccade.pipeline.evaluate.classification import confusion, error_percent
 
 __all__ = [
     "Config", "build", "conditions", "episode", "health", "loss", "metrics", "picture", "replays", "report", "warnings"

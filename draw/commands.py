@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from draw.config import Config
-from recurrent.commands import AsJson, DataDir, RunOrShipped, RunPath, Split, StripFile, report, train_command
+from saccade.draw.config import Config
+from saccade.terminal.verbs import AsJson, DataDir, RunOrShipped, RunPath, Split, StripFile, report, train_command
 
 SYSTEM = "draw"
 HELP = "Write images step by step: DRAW."
@@ -61,7 +61,9 @@ def generate(
     as_json: AsJson = False,
 ) -> None:
     """Draw new images, from noise alone; without RUN by the shipped network."""
-    from recurrent import studio, terminal, verbs
+    from saccade.draw import sheets as studio
+    from saccade.pipeline import trained as verbs
+    from saccade.terminal import screen as terminal
 
     path = path or (DEFAULT if text is None else DEFAULT_LABELLED)
     network, source = verbs.open_network(path, SYSTEM), None
@@ -74,7 +76,7 @@ def generate(
     columns = None if text is None else len(text)
     found, wrote = {}, []
     if neighbours and source:
-        from recurrent.neighbours import compare, sheet
+        from saccade.draw.neighbours import compare, sheet
 
         nearest, found["neighbours"] = compare(trace, source)
         wrote.append(sheet(trace, nearest, neighbours))
@@ -100,7 +102,9 @@ def gif(
     as_json: AsJson = False,
 ) -> None:
     """Show the canvases appear, and the window that writes move over them."""
-    from recurrent import studio, terminal, verbs
+    from saccade.draw import sheets as studio
+    from saccade.pipeline import trained as verbs
+    from saccade.terminal import screen as terminal
 
     if reconstruct:
         network, source = verbs.open_images(path, SYSTEM, data_dir)
@@ -133,7 +137,9 @@ def complete(
     Without --mask and --keep, what is not transparent is given; in a digit without transparency, all but its
     blank side. The given pixels are shown as they are, in blue.
     """
-    from recurrent import studio, terminal, verbs
+    from saccade.draw import sheets as studio
+    from saccade.pipeline import trained as verbs
+    from saccade.terminal import screen as terminal
 
     network = verbs.open_network(path, SYSTEM)
     part = studio.unfinished(network, image, mask, keep)

@@ -18,12 +18,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from draw import loss as objective
-from draw.config import Config
-from draw.model import Draw, Scene, State, Step
-from recurrent.core import RecurrentCore
-from recurrent.system import Trace
-from recurrent.unroll import unroll
+from saccade.draw import loss as objective
+from saccade.draw.config import Config
+from saccade.draw.model import Draw, Scene, State, Step
+from saccade.pipeline.contract import Trace
+from saccade.recurrent.core import RecurrentCore
+from saccade.recurrent.unroll import unroll
 
 REFINEMENTS, RATE = 60, 0.1
 """Steps of Adam, and its rate, in units of the encoder's sigma. On halves of MNIST digits the bound falls by some 12

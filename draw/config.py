@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from recurrent.config import STRICT, DataConfig, TrainConfig
+from saccade.pipeline.config import STRICT, DataConfig, TrainConfig
 
 
 @dataclass(frozen=True, config=STRICT)

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from draw.config import Config
-from draw.model import Step
-from recurrent.system import Loss
+from saccade.draw.config import Config
+from saccade.draw.model import Step
+from saccade.pipeline.contract import Loss
 
 GREY_STEP = 1 / 255
 """Distance between two grey levels in [0, 1]."""

@@ -15,15 +15,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from draw.bptt import passage
-from draw.config import Config
-from draw.passage import Begin, Weights
-from draw.sights import Optics
-from draw.windows import WholeReader, WholeWriter, WindowReader, WindowWriter
-from recurrent.affine import affine
-from recurrent.core import LSTM, LSTMState, RecurrentCore, build_core
-from recurrent.system import Shape
-from recurrent.tree import map_tensors, named_tensors
+from saccade.draw.config import Config
+from saccade.draw.fused_backward import passage
+from saccade.draw.fused_forward import Begin, Weights
+from saccade.draw.fused_windows import Optics
+from saccade.draw.windows import WholeReader, WholeWriter, WindowReader, WindowWriter
+from saccade.pipeline.contract import Shape
+from saccade.recurrent.core import LSTM, LSTMState, RecurrentCore, build_core
+from saccade.recurrent.shared_weights import affine
+from saccade.recurrent.tree import map_tensors, named_tensors
 
 LARGEST_LOG_SIGMA = 10.0
 """Bound on |log sigma| of the posterior, far beyond what training reaches: its square stays finite."""

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from recurrent.drawing import Box, Page, Pixels, magnified_size, resize, to_pixels
-from recurrent.palette import BELIEF, FAINT, GAZE, INK, QUIET, STAGE, Colour
-from recurrent.system import Trace
+from saccade.pipeline.animate.page import Box, Page, Pixels, magnified_size, resize, to_pixels
+from saccade.pipeline.animate.palette import BELIEF, FAINT, GAZE, INK, QUIET, STAGE, Colour
+from saccade.pipeline.contract import Trace
 
 WIDTH, HEIGHT, MARGIN = 960, 540, 32
 TITLE_BASELINE, CAPTION_BASELINE, PROGRESS_TOP = 46, 88, 514

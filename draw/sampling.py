@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
-from draw.config import Config
-from draw.model import Draw
-from recurrent.errors import InputError
-from recurrent.system import Trace
-from recurrent.unroll import unroll
+from saccade.draw.config import Config
+from saccade.draw.model import Draw
+from saccade.errors import InputError
+from saccade.pipeline.contract import Trace
+from saccade.recurrent.unroll import unroll
 
 
 @torch.no_grad()

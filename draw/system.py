@@ -8,15 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from draw import loss as objective
-from draw.completion import complete
-from draw.config import Config
-from draw.model import Draw, Scene, Step
-from draw.picture import picture, tile
-from draw.sampling import generate
-from recurrent.charts import bars
-from recurrent.config import DataConfig
-from recurrent.system import Batch, Episode, Loss, Shape
+from saccade.draw import loss as objective
+from saccade.draw.completion import complete
+from saccade.draw.config import Config
+from saccade.draw.model import Draw, Scene, Step
+from saccade.draw.picture import picture, tile
+from saccade.draw.sampling import generate
+from saccade.pipeline.animate.charts import bars
+from saccade.pipeline.config import DataConfig
+from saccade.pipeline.contract import Batch, Episode, Loss, Shape
 
 __all__ = [
     "Config", "build", "charts", "complete", "conditions", "data_for", "episode", "examples_at_once", "generate",

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from recurrent.affine import affine
-from recurrent.attention import Window, filterbanks, from_draw, read_through, write_window
-from recurrent.errors import InputError
-from recurrent.system import Shape
+from saccade.errors import InputError
+from saccade.pipeline.contract import Shape
+from saccade.recurrent.gaussian_window import Window, filterbanks, from_draw, read_through, write_window
+from saccade.recurrent.shared_weights import affine
 
 FARTHEST = 8.0
 """Largest |g~|: a window so far off the image reads and writes its border alone."""

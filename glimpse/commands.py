@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from glimpse.config import Config
-from recurrent.commands import AsJson, DataDir, RunPath, Split, StripFile, eval_command, train_command
+from saccade.glimpse.config import Config
+from saccade.terminal.verbs import AsJson, DataDir, RunPath, Split, StripFile, eval_command, train_command
 
 SYSTEM = "glimpse"
 HELP = "Read images by a few glimpses: the Recurrent Attention Model."
@@ -32,7 +32,8 @@ def gif(
     as_json: AsJson = False,
 ) -> None:
     """Show where the network looks, what it sees there, and what it believes."""
-    from recurrent import terminal, verbs
+    from saccade.pipeline import trained as verbs
+    from saccade.terminal import screen as terminal
 
     network, source = verbs.open_images(path, SYSTEM, data_dir)
     batch = verbs.held_out(source, split, index, count)
@@ -55,7 +56,8 @@ def read(
     as_json: AsJson = False,
 ) -> None:
     """Read your own image files: label, probabilities and gaze."""
-    from recurrent import terminal, verbs
+    from saccade.pipeline import trained as verbs
+    from saccade.terminal import screen as terminal
 
     network = verbs.open_network(run, SYSTEM)
     trace = verbs.look(network, verbs.read_files(network, files), condition)

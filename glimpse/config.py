@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from recurrent.config import STRICT
+from saccade.pipeline.config import STRICT
 
 
 @dataclass(frozen=True, config=STRICT)

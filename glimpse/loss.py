@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glimpse.config import Config
-from glimpse.model import Glimpse
-from recurrent.system import Loss
+from saccade.glimpse.config import Config
+from saccade.glimpse.model import Glimpse
+from saccade.pipeline.contract import Loss
 
 
 def rewards(logits: Tensor, targets: Tensor, config: Config) -> Tensor:

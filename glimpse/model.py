@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from glimpse.config import Config
-from glimpse.sensor import Canvas, Retina
-from recurrent.affine import affine
-from recurrent.attention import Window, read_window
-from recurrent.core import RecurrentCore, build_core
-from recurrent.errors import InputError
-from recurrent.system import Shape
+from saccade.errors import InputError
+from saccade.glimpse.config import Config
+from saccade.glimpse.sensor import Canvas, Retina
+from saccade.pipeline.contract import Shape
+from saccade.recurrent.core import RecurrentCore, build_core
+from saccade.recurrent.gaussian_window import Window, read_window
+from saccade.recurrent.shared_weights import affine
 
 
 class Looking(NamedTuple):

@@ -4,10 +4,10 @@
 sees nothing, as the eye does in a saccade; then they have landed, the new patches appear and the belief changes.
 """
 
-from glimpse.moment import Moment, moment
-from recurrent.belief import bars, headline, headline_width, percent, verdict
-from recurrent.drawing import Box, Page, Pixels, Point, magnified_size, resize, shorten, text_width
-from recurrent.palette import (
+from saccade.glimpse.frame import Moment, moment
+from saccade.pipeline.animate.belief_chart import bars, headline, headline_width, percent, verdict
+from saccade.pipeline.animate.page import Box, Page, Pixels, Point, magnified_size, resize, shorten, text_width
+from saccade.pipeline.animate.palette import (
     BELIEF,
     DISTANT_GAZE,
     FAINT,
@@ -22,7 +22,7 @@ from recurrent.palette import (
     gaze_shade,
     mix,
 )
-from recurrent.system import Trace
+from saccade.pipeline.contract import Trace
 
 WIDTH, HEIGHT, MARGIN = 960, 540, 32
 TITLE_BASELINE, CAPTION_BASELINE, PROGRESS_TOP = 46, 88, 514

@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glimpse.config import Config
-from glimpse.loss import advantages, hybrid_loss, rewards
-from glimpse.model import RAM, Glimpse, Looking, fixed_scan
-from glimpse.picture import picture, tile
-from recurrent.scores import confusion, error_percent
-from recurrent.system import Batch, Episode, Loss, Shape
+from saccade.glimpse.config import Config
+from saccade.glimpse.loss import advantages, hybrid_loss, rewards
+from saccade.glimpse.model import RAM, Glimpse, Looking, fixed_scan
+from saccade.glimpse.picture import picture, tile
+from saccade.pipeline.contract import Batch, Episode, Loss, Shape
+from saccade.pipeline.evaluate.classification import confusion, error_percent
 
 __all__ = [
     "Config",

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from baseline.model import Look
-from baseline.picture import CHART, PANEL, picture
-from recurrent.belief import Belief, lanes, most_probable
-from recurrent.palette import BELIEF, RIGHT, STAGE, WRONG
-from recurrent.system import Trace
+from saccade.baseline.model import Look
+from saccade.baseline.picture import CHART, PANEL, picture
+from saccade.pipeline.animate.belief_chart import Belief, lanes, most_probable
+from saccade.pipeline.animate.palette import BELIEF, RIGHT, STAGE, WRONG
+from saccade.pipeline.contract import Trace
 
 CLASSES = tuple("0123456789")
 

@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from baseline import system
-from baseline.config import Config
-from baseline.model import OneLook
-from recurrent.errors import InputError
-from recurrent.pipeline.digits import load_digits
-from recurrent.system import Batch, Shape, load
-from recurrent.unroll import Unrolled
+from saccade.baseline import system
+from saccade.baseline.config import Config
+from saccade.baseline.model import OneLook
+from saccade.errors import InputError
+from saccade.images.digits import load_digits
+from saccade.pipeline.contract import Batch, Shape, load
+from saccade.recurrent.unroll import Unrolled
 
 KINDS = ("fc", "conv", "modern")
 DIGIT = Shape(1, 28, 28, 10)
@@ -154,7 +154,7 @@ def test_an_image_smaller_than_the_filters_is_refused(shape: Shape) -> None:
 
 
 def test_an_unknown_kind_or_width_is_refused() -> None:
-    from recurrent.config import default_run, override
+    from saccade.pipeline.config import default_run, override
 
     run = default_run("baseline", Config)
     for values in ({"kind": "huge"}, {"hidden": 0}, {"hidden": "many"}, {"depth": 3}):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bench import benchmark
+from saccade.bench import benchmark
 
 sys.path.insert(0, str(Path(__file__).parent))
 from tiny import tiny

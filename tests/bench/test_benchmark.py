@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from bench import benchmark
-from bench.plan import DATASETS, plan
-from cli import app
-from recurrent.errors import InputError
-from recurrent.experiment import Task
-from recurrent.options import typed
-from recurrent.reproduce import is_finished
+from saccade.bench import benchmark
+from saccade.bench.plan import DATASETS, plan
+from saccade.cli import app
+from saccade.errors import InputError
+from saccade.tables.reproduce import is_finished
+from saccade.tables.rows import Task
+from saccade.terminal.options import typed
 
 sys.path.insert(0, str(Path(__file__).parent))
 from tiny import tiny

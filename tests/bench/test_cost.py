@@ -7,8 +7,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from bench.cost import COUNTED_TOO, Answer, multiply_adds, peak_bytes, pixels_read, static, untrained
-from recurrent.system import Shape
+from saccade.bench.cost import COUNTED_TOO, Answer, multiply_adds, peak_bytes, pixels_read, static, untrained
+from saccade.pipeline.contract import Shape
 
 SHAPE = Shape(1, 28, 28, 10)
 

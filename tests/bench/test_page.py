@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from bench.charts import Axis, Series, chart, in_bytes, short
-from bench.collect import collect
-from bench.films import film_of
-from bench.report import report
-from recurrent.errors import InputError
+from saccade.bench.charts import Axis, Series, chart, in_bytes, short
+from saccade.bench.collect import collect
+from saccade.bench.films import film_of
+from saccade.bench.report import report
+from saccade.errors import InputError
 
 
 @pytest.fixture(scope="module")

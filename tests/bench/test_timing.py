@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from bench.cost import Answer, untrained
-from bench.timing import crossing, exponent, interleaved, throughput, traced
-from recurrent.system import Shape
+from saccade.bench.cost import Answer, untrained
+from saccade.bench.timing import crossing, exponent, interleaved, throughput, traced
+from saccade.pipeline.contract import Shape
 
 SIZES = (28, 60, 100, 200, 400, 800)
 

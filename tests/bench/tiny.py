@@ -1,6 +1,6 @@
 """The smallest benchmark that has every part."""
 
-from bench.plan import Plan, plan
+from saccade.bench.plan import Plan, plan
 
 
 def tiny() -> Plan:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from cli import app
+from saccade.cli import app
 
 SMALL = ["--hidden", "32", "--features", "16", "--glimpses", "3", "--batch-size", "128", "--threads", "1"]
 TINY = ["--hidden", "16", "--latent", "4", "--steps", "4", "--batch-size", "128", "--epochs", "1", "--warmup", "0.03"]

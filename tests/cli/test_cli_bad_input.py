@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recurrent import terminal
-from recurrent.pipeline import checkpoint, evaluate
+from saccade.pipeline.checkpoint import checkpoints as checkpoint
+from saccade.pipeline.evaluate import evaluate
+from saccade.terminal import screen as terminal
 
 
 def contents(folder: Path) -> dict[str, bytes]:

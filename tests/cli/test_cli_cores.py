@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from cores import compare, flow
+from saccade.cores import compare, flow
 
 
 @pytest.fixture

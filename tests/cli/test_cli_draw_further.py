@@ -138,10 +138,10 @@ def test_no_judge(
     if judge == "colour":  # as if it had been trained on coloured pictures
         import torch
 
-        from baseline import system
-        from recurrent.config import default_run
-        from recurrent.pipeline import checkpoint
-        from recurrent.system import Shape
+        from saccade.baseline import system
+        from saccade.pipeline.checkpoint import checkpoints as checkpoint
+        from saccade.pipeline.config import default_run
+        from saccade.pipeline.contract import Shape
 
         its_run, shape = default_run("baseline", system.Config), Shape(3, 28, 28, 10)
         core = system.build(its_run.model, shape)

@@ -13,13 +13,14 @@ import pytest
 import safetensors.torch
 from PIL import Image
 
-import recurrent
-from draw.commands import DEFAULT, DEFAULT_LABELLED
-from recurrent import publish, shipped
-from recurrent.pipeline import checkpoint
-from recurrent.pipeline.digits import load_digits
+import saccade
+from saccade.draw.commands import DEFAULT, DEFAULT_LABELLED
+from saccade.images.digits import load_digits
+from saccade.pipeline.checkpoint import checkpoints as checkpoint
+from saccade.shipped import catalogue as shipped
+from saccade.shipped import publish
 
-ROOT = Path(recurrent.__file__).parents[1]
+ROOT = Path(saccade.__file__).parents[1]
 ABOUT = ["--about", "A network for tests."]
 FILES = {"run.json", "weights.safetensors", "metrics.json", "curve.jsonl", "card.md"}
 

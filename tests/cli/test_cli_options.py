@@ -13,11 +13,11 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from typer.testing import CliRunner
 
-import recurrent
-from cli import SYSTEMS
-from recurrent.config import STRICT, DataConfig, TrainConfig
-from recurrent.options import flag, with_options
-from recurrent.toml import read_facts
+import saccade
+from saccade.cli import SYSTEMS
+from saccade.pipeline.config import STRICT, DataConfig, TrainConfig
+from saccade.pipeline.toml_config import read_facts
+from saccade.terminal.options import flag, with_options
 
 VERBS = {
     "glimpse": {"train", "eval", "gif", "read"},
@@ -156,7 +156,7 @@ def test_every_system_has_its_verbs_and_every_verb_has_json(saccade: Any, monkey
 
 ROWS = [
     (path, row, facts.get("system"))
-    for path in sorted((Path(recurrent.__file__).parents[1] / "experiments").glob("*.toml"))
+    for path in sorted((Path(saccade.__file__).parents[1] / "experiments").glob("*.toml"))
     for row, facts in read_facts(path).items()
 ]
 

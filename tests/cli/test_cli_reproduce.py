@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from recurrent.pipeline import checkpoint, train
+from saccade.pipeline.checkpoint import checkpoints as checkpoint
+from saccade.pipeline.train import loop as train
 
 TABLE = """
 system = "glimpse"

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-import recurrent
-from recurrent.pipeline import checkpoint, train
+import saccade
+from saccade.pipeline.checkpoint import checkpoints as checkpoint
+from saccade.pipeline.train import loop as train
 
-ROOT = Path(recurrent.__file__).parents[1]
+ROOT = Path(saccade.__file__).parents[1]
 
 
 def contents(folder: Path) -> dict[str, bytes]:

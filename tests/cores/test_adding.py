@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from cores.adding import (
+from saccade.cores.adding import (
     BLIND_ERROR,
     HELD_OUT_SEED,
     KINDS,
@@ -14,7 +14,7 @@ from cores.adding import (
     sequences,
     train,
 )
-from recurrent.errors import InputError
+from saccade.errors import InputError
 
 
 @pytest.mark.parametrize("length", [2, 3, 10, 101])

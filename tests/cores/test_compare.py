@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from cores import compare, compare_figure, flow
-from recurrent.config import differences
+from saccade.cores import compare, compare_figure, flow
+from saccade.pipeline.config import differences
 
 SMALL = {
     "glimpse": {"hidden": 16, "features": 8, "glimpses": 3},

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from cores import flow
-from cores.adding import KINDS, Adder
-from cores.flow_figure import draw, halving, part
-from recurrent.palette import Colour
+from saccade.cores import flow
+from saccade.cores.adding import KINDS, Adder
+from saccade.cores.flow_figure import draw, halving, part
+from saccade.pipeline.animate.palette import Colour
 
 
 def adder(kind: str, layers: int = 1) -> Adder:
@@ -114,7 +114,7 @@ def test_the_figure_has_log_axes_over_the_steps_and_a_line_for_every_core(found:
 
 
 def test_every_core_has_its_own_colour_and_dashes() -> None:
-    from cores.figures import LOOKS
+    from saccade.cores.figures import LOOKS
 
     seen: set[tuple[Colour, str]] = {(look.colour, str(look.dashes)) for look in LOOKS.values()}
     assert len(seen) == 4  # the RNN of the systems is drawn as the one of the adding problem

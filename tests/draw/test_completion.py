@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
-from draw import system
-from draw.completion import Filling, Posterior, complete
-from draw.config import Config
-from draw.model import Draw, Scene
-from recurrent.system import Shape
-from recurrent.unroll import unroll
+from saccade.draw import system
+from saccade.draw.completion import Filling, Posterior, complete
+from saccade.draw.config import Config
+from saccade.draw.model import Draw, Scene
+from saccade.pipeline.contract import Shape
+from saccade.recurrent.unroll import unroll
 
 SHAPE = Shape(1, 9, 9, 3)
 SMALL: dict[str, Any] = {"steps": 4, "hidden": 12, "latent": 4, "read": 3, "write": 4}

@@ -10,12 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
-from draw import system
-from draw.config import Config
-from draw.loss import bound, divergence, importance_weighted, log_logistic, log_weight, reconstruction
-from draw.model import Step
-from recurrent.system import Batch, Shape
-from recurrent.unroll import unroll
+from saccade.draw import system
+from saccade.draw.config import Config
+from saccade.draw.loss import bound, divergence, importance_weighted, log_logistic, log_weight, reconstruction
+from saccade.draw.model import Step
+from saccade.pipeline.contract import Batch, Shape
+from saccade.recurrent.unroll import unroll
 
 CONFIG = Config()
 

@@ -8,13 +8,13 @@ import pytest
 PROGRAM = """
 import torch
 from pathlib import Path
-from draw import system
-from draw.config import Config
-from recurrent.config import DataConfig, Run
-from recurrent.pipeline.data import load
-from recurrent.pipeline.evaluate import evaluate
-from recurrent.system import Batch
-import recurrent.pipeline.evaluate as module
+from saccade.draw import system
+from saccade.draw.config import Config
+from saccade.pipeline.config import DataConfig, Run
+from saccade.images.source import load
+from saccade.pipeline.evaluate.evaluate import evaluate
+from saccade.pipeline.contract import Batch
+import saccade.pipeline.evaluate.evaluate as module
 
 torch.set_num_threads(1)
 data = DataConfig(dataset="digits", binarise="fixed")

@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from draw import system
-from draw.config import Config
-from draw.loss import bound
-from draw.model import Draw, Scene
-from recurrent.attention import Window, write_window
-from recurrent.errors import InputError
-from recurrent.system import Batch, Shape
-from recurrent.tree import map_tensors, named_tensors
-from recurrent.unroll import gradient_flow, unroll
+from saccade.draw import system
+from saccade.draw.config import Config
+from saccade.draw.loss import bound
+from saccade.draw.model import Draw, Scene
+from saccade.errors import InputError
+from saccade.pipeline.contract import Batch, Shape
+from saccade.recurrent.gaussian_window import Window, write_window
+from saccade.recurrent.tree import map_tensors, named_tensors
+from saccade.recurrent.unroll import gradient_flow, unroll
 
 sys.path.insert(0, str(Path(__file__).parent))
 import transcription

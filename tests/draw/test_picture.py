@@ -7,12 +7,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from draw.completion import Ending
-from draw.model import Step, Stroke
-from draw.picture import BORDER, GIVEN, HEIGHT, PANELS, TILE, TILE_PROGRESS, WIDEST, WIDTH, picture, tile
-from recurrent.drawing import Box, magnified_size
-from recurrent.palette import BELIEF, GAZE, STAGE, Colour
-from recurrent.system import Trace
+from saccade.draw.completion import Ending
+from saccade.draw.model import Step, Stroke
+from saccade.draw.picture import BORDER, GIVEN, HEIGHT, PANELS, TILE, TILE_PROGRESS, WIDEST, WIDTH, picture, tile
+from saccade.pipeline.animate.page import Box, magnified_size
+from saccade.pipeline.animate.palette import BELIEF, GAZE, STAGE, Colour
+from saccade.pipeline.contract import Trace
 
 MIDDLE = PANELS[0]._replace(left=(WIDTH - PANELS[0].width) // 2)
 BRIGHT = 60.0  # a logit

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from draw.config import Config
-from recurrent.config import DataConfig, Run
-from recurrent.device import mixed_precision
-from recurrent.pipeline.data import load
-from recurrent.pipeline.train import Learner
+from saccade.draw.config import Config
+from saccade.images.source import load
+from saccade.pipeline.config import DataConfig, Run
+from saccade.pipeline.train.device import mixed_precision
+from saccade.pipeline.train.loop import Learner
 
 sys.path.insert(0, str(Path(__file__).parent))
 from literal_draw import LiteralDraw, literal_step

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from draw.windows import FARTHEST, LARGEST_LOG, RECTANGLE, WholeReader, WholeWriter, WindowReader, WindowWriter
-from recurrent.system import Shape
+from saccade.draw.windows import FARTHEST, LARGEST_LOG, RECTANGLE, WholeReader, WholeWriter, WindowReader, WindowWriter
+from saccade.pipeline.contract import Shape
 
 HIDDEN = 6
 GREY, COLOUR = Shape(1, 7, 7, 10), Shape(3, 5, 8, 10)

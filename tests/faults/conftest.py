@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from cli import app
+from saccade.cli import app
 
 FORKS = Path(__file__).with_name("forks.py")
 

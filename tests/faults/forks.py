@@ -20,11 +20,11 @@ import torch._dynamo  # noqa: F401
 from accelerate import Accelerator  # noqa: F401
 from sklearn.datasets import load_digits  # noqa: F401
 
-import cli
-import draw.system  # noqa: F401
-import glimpse.system  # noqa: F401
-from recurrent import verbs  # noqa: F401
-from recurrent.pipeline import train
+import saccade.draw.system
+import saccade.glimpse.system  # noqa: F401
+from saccade.cli import app
+from saccade.pipeline import trained as verbs  # noqa: F401
+from saccade.pipeline.train import loop as train
 
 PATIENCE_SECONDS = 240.0
 
@@ -40,7 +40,7 @@ def start(words: list[str], log: Path, **environment: str) -> int:
     os.dup2(file, 2)
     code = 1
     try:
-        cli.app(words, prog_name="saccade")
+        app(words, prog_name="saccade")
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
     finally:

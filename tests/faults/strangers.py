@@ -21,16 +21,16 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import torch
 from torch import nn
 
-from glimpse.config import Config
-from recurrent import verbs
-from recurrent.config import default_run, to_dict
-from recurrent.errors import InputError
-from recurrent.pipeline import checkpoint
-from recurrent.pipeline.framing import read_image
-from recurrent.pipeline.idx import read_idx
-from recurrent.run_folder import open_run
-from recurrent.system import Shape
-from recurrent.toml import read_run
+from saccade.errors import InputError
+from saccade.glimpse.config import Config
+from saccade.images.idx import read_idx
+from saccade.images.mnist_framing import read_image
+from saccade.pipeline import trained as verbs
+from saccade.pipeline.checkpoint import checkpoints as checkpoint
+from saccade.pipeline.checkpoint.run_folder import open_run
+from saccade.pipeline.config import default_run, to_dict
+from saccade.pipeline.contract import Shape
+from saccade.pipeline.toml_config import read_run
 
 Case = tuple[str, Callable[[], Any]]
 SEEDS = Path(__file__).parents[1] / "fuzz" / "seeds" / "image"
@@ -122,7 +122,7 @@ def run_folders() -> Iterator[Case]:
         (path / "run.json").write_text(text)
         return path
 
-    names = {"../../evil": "up", "/tmp/evil": "root", "os": "os", "cli": "cli", "recurrent.pipeline": "dot"}
+    names = {"../../evil": "up", "/tmp/evil": "root", "os": "os", "cli": "cli", "saccade.pipeline": "dot"}
     for system, name in names.items():
         path = folder(f"system-{name}", json.dumps({**honest, "system": system}))
         yield f"the system {system}", lambda path=path: open_run(path)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from draw.config import Config as DrawConfig
-from glimpse.config import Config as GlimpseConfig
-from recurrent.config import DataConfig, Run, TrainConfig
-from recurrent.pipeline import checkpoint
-from recurrent.pipeline.data import load
-from recurrent.pipeline.train import Learner
+from saccade.draw.config import Config as DrawConfig
+from saccade.glimpse.config import Config as GlimpseConfig
+from saccade.images.source import load
+from saccade.pipeline.checkpoint import checkpoints as checkpoint
+from saccade.pipeline.config import DataConfig, Run, TrainConfig
+from saccade.pipeline.train.loop import Learner
 
 EVERY_SECONDS = TrainConfig().save_every_seconds
 MODELS = {"glimpse": GlimpseConfig(), "draw": DrawConfig(steps=64, grow_until=0.0)}

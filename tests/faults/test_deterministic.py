@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from recurrent.config import DataConfig
-from recurrent.pipeline.data import load
+from saccade.images.source import load
+from saccade.pipeline.config import DataConfig
 
 
 @pytest.mark.parametrize("system", ["glimpse", "draw"])

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from recurrent.files import lock
-from recurrent.pipeline import checkpoint
+from saccade.pipeline.checkpoint import checkpoints as checkpoint
+from saccade.pipeline.checkpoint.atomic_files import lock
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import torch
 
-from glimpse.config import Config
-from recurrent.config import DataConfig, Run, TrainConfig
-from recurrent.pipeline import checkpoint
-from recurrent.pipeline.data import load
-from recurrent.pipeline.finite import NotFinite
-from recurrent.pipeline.train import Learner
+from saccade.glimpse.config import Config
+from saccade.images.source import load
+from saccade.pipeline.checkpoint import checkpoints as checkpoint
+from saccade.pipeline.config import DataConfig, Run, TrainConfig
+from saccade.pipeline.train.divergence import NotFinite
+from saccade.pipeline.train.loop import Learner
 
 DATA = DataConfig()
 RUN = Run("glimpse", DATA, Config(glimpses=3, hidden=32, features=16), TrainConfig(batch_size=128, epochs=3))

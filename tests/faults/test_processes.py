@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from recurrent.pipeline import checkpoint, train
+from saccade.pipeline.checkpoint import checkpoints as checkpoint
+from saccade.pipeline.train import loop as train
 
 
 def curve(folder: Path) -> dict[int, float]:

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from recurrent.pipeline import checkpoint, train
-from recurrent.signals import Stop
+from saccade.pipeline.checkpoint import checkpoints as checkpoint
+from saccade.pipeline.interrupts import Stop
+from saccade.pipeline.train import loop as train
 
 ROOT = Path(__file__).parents[2]
 

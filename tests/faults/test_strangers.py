@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from glimpse.config import Config
-from recurrent import terminal
-from recurrent.errors import InputError
-from recurrent.files import lock
-from recurrent.pipeline.checkpoint import open_log
-from recurrent.pipeline.folder import load_folder
-from recurrent.toml import read_run
+from saccade.errors import InputError
+from saccade.glimpse.config import Config
+from saccade.images.class_folders import load_folder
+from saccade.pipeline.checkpoint.atomic_files import lock
+from saccade.pipeline.checkpoint.checkpoints import open_log
+from saccade.pipeline.toml_config import read_run
+from saccade.terminal import screen as terminal
 
 SECONDS, MB = 1.0, 200.0
 

@@ -13,7 +13,7 @@ import atheris
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 with atheris.instrument_imports(  # pyright: ignore[reportAttributeAccessIssue]
-    include=["recurrent", "glimpse", "tomllib", "json", "PIL"]
+    include=["saccade", "tomllib", "json", "PIL"]
 ):
     import readers
 

@@ -16,14 +16,15 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from glimpse.config import Config
-from recurrent.errors import InputError
-from recurrent.pipeline import checkpoint, snapshot
-from recurrent.pipeline.framing import read_image
-from recurrent.pipeline.idx import read_idx
-from recurrent.run_folder import open_run
-from recurrent.system import Shape
-from recurrent.toml import read_facts, read_run
+from saccade.errors import InputError
+from saccade.glimpse.config import Config
+from saccade.images.idx import read_idx
+from saccade.images.mnist_framing import read_image
+from saccade.pipeline.checkpoint import checkpoints as checkpoint
+from saccade.pipeline.checkpoint import snapshot
+from saccade.pipeline.checkpoint.run_folder import open_run
+from saccade.pipeline.contract import Shape
+from saccade.pipeline.toml_config import read_facts, read_run
 
 NETWORK = {"weight": torch.zeros(2, 1), "bias": torch.zeros(2)}
 SHAPES = (Shape(1, 28, 28, 10), Shape(3, 28, 28, 10), Shape(1, 12, 9, 10))

@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from glimpse import system as glimpse
-from glimpse.config import Config
-from glimpse.loss import advantages, hybrid_loss, log_probability, rewards
-from glimpse.model import RAM, Glimpse
-from recurrent.system import Batch, Shape
-from recurrent.unroll import Unrolled
+from saccade.glimpse import system as glimpse
+from saccade.glimpse.config import Config
+from saccade.glimpse.loss import advantages, hybrid_loss, log_probability, rewards
+from saccade.glimpse.model import RAM, Glimpse
+from saccade.pipeline.contract import Batch, Shape
+from saccade.recurrent.unroll import Unrolled
 
 SHAPE = Shape(1, 12, 12, 3)
 SMALL: dict[str, Any] = {"glimpses": 4, "patch": 4, "hidden": 16, "features": 8}

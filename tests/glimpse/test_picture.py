@@ -8,12 +8,22 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glimpse.model import Glimpse
-from glimpse.moment import moment
-from glimpse.picture import CHART, HEIGHT, PANEL, PROGRESS_TOP, RETINA, TILE, WIDTH, image_box, picture, tile
-from recurrent.belief import MOST_ROWS, lanes, percent
-from recurrent.palette import BELIEF, DISTANT_GAZE, FAINT, GAZE, INK, OTHER_BELIEF, RIGHT, WRONG, gaze_shade
-from recurrent.system import Trace
+from saccade.glimpse.frame import moment
+from saccade.glimpse.model import Glimpse
+from saccade.glimpse.picture import CHART, HEIGHT, PANEL, PROGRESS_TOP, RETINA, TILE, WIDTH, image_box, picture, tile
+from saccade.pipeline.animate.belief_chart import MOST_ROWS, lanes, percent
+from saccade.pipeline.animate.palette import (
+    BELIEF,
+    DISTANT_GAZE,
+    FAINT,
+    GAZE,
+    INK,
+    OTHER_BELIEF,
+    RIGHT,
+    WRONG,
+    gaze_shade,
+)
+from saccade.pipeline.contract import Trace
 
 MAGENTA = (255, 0, 255)
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from glimpse.config import Config
-from recurrent.config import DataConfig, Run, TrainConfig
-from recurrent.device import mixed_precision
-from recurrent.pipeline.data import load
-from recurrent.pipeline.train import Learner
+from saccade.glimpse.config import Config
+from saccade.images.source import load
+from saccade.pipeline.config import DataConfig, Run, TrainConfig
+from saccade.pipeline.train.device import mixed_precision
+from saccade.pipeline.train.loop import Learner
 
 sys.path.insert(0, str(Path(__file__).parent))
 from literal import LiteralRAM, literal_step

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from glimpse import system
-from recurrent.system import Batch, Shape
-from recurrent.unroll import Unrolled
+from saccade.glimpse import system
+from saccade.pipeline.contract import Batch, Shape
+from saccade.recurrent.unroll import Unrolled
 
 
 @pytest.mark.parametrize("bf16", [False, True])

@@ -8,16 +8,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from baseline import system as baseline
-from draw import system as draw
-from draw.completion import Filling
-from glimpse import system as glimpse
-from recurrent.affine import _Tape, affine, shared_weights
-from recurrent.core import GRU, LSTM, RecurrentCore, Stacked, VanillaRNN
-from recurrent.errors import InputError
-from recurrent.system import Batch, Shape
-from recurrent.tree import map_tensors, named_tensors
-from recurrent.unroll import gradient_flow, unroll
+from saccade.baseline import system as baseline
+from saccade.draw import system as draw
+from saccade.draw.completion import Filling
+from saccade.errors import InputError
+from saccade.glimpse import system as glimpse
+from saccade.pipeline.contract import Batch, Shape
+from saccade.recurrent.core import GRU, LSTM, RecurrentCore, Stacked, VanillaRNN
+from saccade.recurrent.shared_weights import _Tape, affine, shared_weights
+from saccade.recurrent.tree import map_tensors, named_tensors
+from saccade.recurrent.unroll import gradient_flow, unroll
 
 Core = RecurrentCore[Any, Any, Any, Any]
 Episode = tuple[Any, Any]  # inputs [T, B, ...], context [B, ...]

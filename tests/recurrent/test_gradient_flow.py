@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from recurrent.core import LSTM, HiddenState, RecurrentCore, VanillaRNN
-from recurrent.unroll import gradient_flow
+from saccade.recurrent.core import LSTM, HiddenState, RecurrentCore, VanillaRNN
+from saccade.recurrent.unroll import gradient_flow
 
 STEPS, EXAMPLES = 12, 3
 

@@ -1,0 +1,73 @@
+"""What there is to see of one example at one time, read out of a trace."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from saccade.pipeline.animate.belief_chart import Belief, most_probable, softmax
+from saccade.pipeline.animate.page import Pixels, Point, to_pixels
+from saccade.pipeline.contract import Trace
+
+LANDED = 0.6  # the part of a step's time that the eye takes to move
+
+
+class Moment(NamedTuple):
+    """What is to be seen of one example at time t."""
+
+    image: Pixels  # [H, W, 3]
+    step: int  # the glimpse that counts now, from 0
+    steps: int
+    progress: float  # glimpses made, from 1 to steps
+    path: list[Point]  # (x, y) in [-1, 1] of all locations up to now, the gaze last
+    windows: NDArray[np.float64]  # (x, y, half-width, half-height) per scale, the finest first [S, 4]
+    patches: list[Pixels]  # per scale [g, g, 3]
+    earlier: list[Pixels]  # the finest patches of the glimpses before
+    moving: bool  # the retina sees nothing
+    belief: Belief
+
+
+def moment(trace: Trace, t: float, example: int) -> Moment:
+    """Read one example at time t out of a trace."""
+    outputs = trace.outputs
+    location, windows, logits, patches = (
+        field[:, example].detach().float().cpu().numpy().astype(np.float64)
+        for field in (outputs.location, outputs.windows, outputs.logits, outputs.patches)
+    )
+    steps = len(location)
+    assert 0 <= t <= steps - 1, f"t = {t} is none of {steps} glimpses"
+    start = min(int(t), steps - 1)
+    after, part = min(start + 1, steps - 1), t - start
+    moved, learned = _ease(part / LANDED), _ease((part - LANDED) / (1 - LANDED))
+    landed = part >= LANDED
+    step = after if landed else start
+    probabilities = softmax(logits)
+    target = int(trace.targets[example])
+    truth = target if 0 <= target < len(trace.classes) else None
+    believed = _between(probabilities[start], probabilities[after], learned)
+    earlier = probabilities[step - 1] if step else None
+    gaze = _between(location[start], location[after], moved)
+    path = [*location[: start + 1], gaze] if part else location[: start + 1]
+    image = trace.images[example].detach().float().cpu().numpy()
+    return Moment(
+        to_pixels(image),
+        step,
+        steps,
+        t + 1,
+        [(float(x), float(y)) for x, y in path],
+        _between(windows[start], windows[after], moved),
+        [to_pixels(patch) for patch in patches[step]],
+        [to_pixels(patch) for patch in patches[:step, 0]],
+        0 < part < LANDED,
+        Belief(believed, earlier, trace.classes, truth, most_probable(probabilities, truth), t == steps - 1),
+    )
+
+
+def _ease(part: float) -> float:
+    """From 0 to 1, starting and stopping gently."""
+    part = min(1.0, max(0.0, part))
+    return part * part * (3 - 2 * part)
+
+
+def _between(first: NDArray[np.float64], second: NDArray[np.float64], amount: float) -> NDArray[np.float64]:
+    return first + (second - first) * amount

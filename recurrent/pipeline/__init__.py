@@ -1,1 +1,0 @@
-"""The stages from data to pictures: data, train, checkpoint, evaluate, animate. They meet through files."""

@@ -1,0 +1,53 @@
+"""The verbs `saccade gradients` and `saccade cores`. Torch-free until they run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from saccade.terminal.verbs import AsJson
+
+FigureFile = Annotated[Path, typer.Option(help="Draw the figure into this PNG.")]
+CoreRuns = Annotated[Path, typer.Option(help="Folder of the run folders that `saccade cores` trains.")]
+CORE_RUNS = Path("runs/cores")
+
+
+def gradients(
+    steps: Annotated[int, typer.Option(min=2, max=1000, help="Numbers in the adding problem's sequences.")] = 100,
+    updates: Annotated[int, typer.Option(min=0, max=100_000, help="Of the short training on it.")] = 800,
+    out: FigureFile = Path("gradients.png"),
+    runs: CoreRuns = CORE_RUNS,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the weights and the sequences.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Show vanishing gradients: |dL/dh_t| by distance from the loss, for each core, by depth and truncation.
+
+    On the adding problem before and after a short training, and in RAM and DRAW (trained ones where `saccade cores`
+    left them).
+    """
+    from saccade.cores import figures, flow, flow_figure
+    from saccade.terminal import screen as terminal
+
+    figures.check(out)
+    found = flow.measure(steps, updates, runs, terminal.say, seed)
+    wrote = [str(figures.save(flow_figure.draw(found), out))]
+    terminal.give({**found, "wrote": wrote} if as_json else {"wrote": wrote}, as_json=as_json)
+
+
+def cores(
+    out: FigureFile = Path("cores.png"),
+    runs: CoreRuns = CORE_RUNS,
+    epochs: Annotated[int | None, typer.Option(min=1, help="For every network; by default RAM 100, DRAW 40.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, max=20, help="Trainings of each, with the seeds 0, 1, ...")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Compare vanilla RNN, LSTM and GRU in RAM and in DRAW: quality, time a step, parameters; resumes."""
+    from saccade.cores import compare, compare_figure, figures
+    from saccade.terminal import screen as terminal
+
+    figures.check(out)
+    rows = compare.measure(runs, terminal.say, epochs=epochs, seeds=seeds)
+    wrote = [str(figures.save(compare_figure.draw(rows), out))]
+    if not as_json:
+        terminal.show_table("Which core? Less is better; CPU ms: of a training step", compare.table(rows))
+    terminal.give({"cores": rows, "wrote": wrote} if as_json else {"wrote": wrote}, as_json=as_json)

@@ -1,0 +1,131 @@
+"""What the figures share: the house's palette in matplotlib, one colour and dash a core, and whole PNG files."""
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+from PIL import Image
+
+from saccade.errors import InputError
+from saccade.pipeline.animate.palette import BELIEF, FAINT, GAZE, GROUND, INK, QUIET, RIGHT, Colour, mix, tint
+from saccade.pipeline.checkpoint.atomic_files import write_whole
+
+DPI = 100
+COLOURS = 128  # of the PNG's palette: a figure of lines and text needs no more
+
+
+class Look(NamedTuple):
+    """How a core is drawn in every figure: its name, colour and dashes (colour alone says nothing)."""
+
+    name: str
+    colour: Colour
+    dashes: Any = "-"
+
+
+LOOKS = {
+    "rnn": Look("RNN", GAZE),
+    "rnn-tanh": Look("RNN tanh", GAZE),
+    "rnn-relu": Look("RNN relu", mix(GAZE, INK, 0.55), (0, (5, 1.5))),
+    "lstm": Look("LSTM", BELIEF),
+    "gru": Look("GRU", RIGHT, (0, (7, 1.5, 1.5, 1.5))),
+}
+
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "text.color": "ink",
+    "figure.facecolor": "ground",
+    "axes.facecolor": "ground",
+    "axes.edgecolor": "quiet",
+    "axes.labelcolor": "quiet",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "faint",
+    "grid.linewidth": 1.0,
+    "xtick.color": "quiet",
+    "ytick.color": "quiet",
+    "xtick.minor.visible": False,
+    "ytick.minor.visible": False,
+    "lines.linewidth": 2.0,
+    "lines.solid_capstyle": "round",
+}
+NAMED = {"ink": INK, "quiet": QUIET, "faint": FAINT, "ground": GROUND}
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """The house's colours and type for every figure drawn inside."""
+    style = {key: tint(NAMED[value]) if value in NAMED else value for key, value in STYLE.items()}
+    with matplotlib.rc_context(style):  # pyright: ignore[reportArgumentType]
+        yield
+
+
+def sheet(width: int, height: int) -> Figure:
+    """An empty figure of that many pixels."""
+    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def headline(figure: Figure, title: str, text: str) -> None:
+    """A title and the lines of a quiet text at the top left; 34 pixels for the title, 20 a line."""
+    width, height = figure.get_size_inches() * DPI
+    figure.text(32 / width, 1 - 44 / height, title, fontsize=19, fontweight="bold")
+    for i, line in enumerate(text.splitlines()):
+        figure.text(32 / width, 1 - (72 + 20 * i) / height, line, fontsize=11, color=tint(QUIET))
+
+
+def caption(axes: Axes, title: str, text: str) -> None:
+    """A panel's title, and what is to be seen in it, one or more lines above the axes."""
+    lines = text.count("\n") + 1
+    axes.set_title(title, loc="left", fontsize=12, fontweight="bold", pad=12 + 13.5 * lines)
+    axes.annotate(text, (0, 1), (0, 7), "axes fraction", "offset points", fontsize=9.5, va="bottom", color=tint(QUIET))
+
+
+def write_at(axes: Axes, text: str, point: tuple[float, float], colour: Colour, up: float = 0) -> None:
+    """A name to the right of a point of the data, `up` points higher, readable across lines."""
+    halo = [withStroke(linewidth=3, foreground=tint(GROUND))]
+    label = {"fontsize": 9.5, "va": "center", "color": tint(colour), "annotation_clip": False, "path_effects": halo}
+    axes.annotate(text, point, (6, up), "data", "offset points", **label)
+
+
+def check(path: Path) -> Path:
+    """Whether a figure can be written there; call it before the work.
+
+    Raises:
+        InputError: another ending than .png, a folder in the way, or no folder to write into.
+    """
+    if path.suffix.lower() != ".png":
+        raise InputError("a file name that ends in .png", repr(path.name), "name a PNG file with --out")
+    if path.is_dir():
+        raise InputError("a file to write", f"a folder at {path}", "give another --out")
+    if not path.parent.is_dir():
+        raise InputError("a folder that is there", f"none at {path.parent}", "make it, or give another --out")
+    if not os.access(path.parent, os.W_OK):
+        raise InputError("a folder that can be written to", f"{path.parent}, which cannot", "give another --out")
+    return path
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write a figure as a small PNG, whole or not at all.
+
+    Raises:
+        InputError: see `check`; or the disk is full.
+    """
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=DPI)
+    image = Image.open(drawn).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    small = io.BytesIO()
+    image.save(small, "PNG", optimize=True)
+    write_whole(check(path), small.getvalue())
+    return path

@@ -1,0 +1,94 @@
+"""Picture files, opened with care: a name ending in .png proves nothing."""
+
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from saccade.errors import InputError
+
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
+"""What is opened. Of pillow's others, some start further programs."""
+
+LIMIT = 2**25
+"""Most pixels in a picture: 33 million."""
+
+DENSEST = 10_000
+"""Most pixels a byte of a large picture's file: deflate holds 8,256 of one bit, so that more is a lie or a bomb."""
+
+GIVE = f"give one of the formats {', '.join(FORMATS)}"
+
+
+class Images(NamedTuple):
+    """Pictures uint8 [N, C, H, W] and labels int64 [N]."""
+
+    pixels: Tensor
+    labels: Tensor
+
+
+def open_image(path: Path) -> Image.Image:
+    """The picture in a file, not decoded yet (its mode and size are known); close it or use it in a `with`.
+
+    Raises:
+        InputError: no such file, no picture of a known format, or one that claims more than `LIMIT` pixels.
+    """
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise InputError(f"a picture in {path}", "a folder" if path.is_dir() else "no regular file", GIVE)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a decoder's musings; what matters is raised
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = Image.open(path, formats=FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise InputError(f"at most {LIMIT} pixels in {path}", "a claim of far more", "give a smaller one") from None
+    except FileNotFoundError:
+        raise InputError(f"a picture at {path}", "no such file", "give the path of one") from None
+    except Exception as error:  # a decoder that meets nonsense raises whatever it likes
+        raise InputError(f"a picture in {path}", _said(error, path), GIVE) from None
+    pixels, size = image.width * image.height, path.stat().st_size
+    if pixels > LIMIT or (pixels > 1 << 20 and pixels > DENSEST * size):
+        image.close()
+        found = f"a claim of {image.width}x{image.height} in {size:,} bytes"
+        expected = f"at most {LIMIT} pixels, and {DENSEST} a byte, in {path}"
+        raise InputError(expected, found, "give a smaller one")
+    return image
+
+
+def decode(image: Image.Image, path: Path, mode: str) -> np.ndarray:
+    """Its pixels, uint8 [H, W] for mode "L" or [H, W, 3] for "RGB"; upright, on white where it is transparent.
+
+    Raises:
+        InputError: the file breaks off or makes no sense.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _pixels(image, mode)
+    except Exception as error:  # as above
+        raise InputError(f"a whole picture in {path}", _said(error, path), "save or fetch it again") from None
+
+
+def _pixels(image: Image.Image, mode: str) -> np.ndarray:
+    image.load()
+    ImageOps.exif_transpose(image, in_place=True)
+    upright = image
+    if upright.mode.startswith("I"):  # 16 bits a pixel, which pillow would clip at 255
+        upright = Image.fromarray((np.asarray(upright).clip(0, 65535) // 257).astype(np.uint8))
+    elif "A" in upright.mode or "transparency" in upright.info:
+        inked = upright.convert("RGBA")
+        upright = Image.new(mode, inked.size, "white")
+        upright.paste(inked.convert(mode), mask=inked.getchannel("A"))
+    return np.asarray(upright.convert(mode))
+
+
+def is_grey(image: Image.Image) -> bool:
+    """Whether a picture has no colours."""
+    return image.mode in ("1", "L", "LA", "La") or image.mode.startswith("I")
+
+
+def _said(error: Exception, path: Path) -> str:
+    """What a decoder found, without the path that some of them repeat."""
+    return "something else" if str(path) in str(error) else str(error) or type(error).__name__

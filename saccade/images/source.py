@@ -1,0 +1,216 @@
+"""Batches of images, as pure functions of (seed, step, batch size): a resumed run sees what an unbroken one saw.
+
+All images of a source are one uint8 tensor [N, C, H, W] on the device.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from saccade.errors import InputError
+from saccade.images import canvas
+from saccade.images.class_folders import load_folder
+from saccade.images.digits import load_digits
+from saccade.images.mnist import SIDE, load_mnist
+from saccade.images.picture_files import Images
+from saccade.pipeline.config import DATASETS, LAID_OUT, DataConfig
+from saccade.pipeline.contract import Batch, Shape
+from saccade.pipeline.data.seeded_random import integers, permutation
+
+FROZEN = 10_000
+"""Canvases in a held-out set of `translated`, `cluttered` or `pairs`."""
+
+Split = Literal["validation", "test"]
+
+
+class Source:
+    """The images of one run: shuffled batches to train on, and held-out sets that never change."""
+
+    def __init__(
+        self,
+        train: Images,
+        test: Images,
+        classes: tuple[str, ...],
+        seed: int,
+        *,
+        validation: int = 0,
+        shift: int = 0,
+        scene: canvas.Scene | None = None,
+        binarise: Literal["none", "fixed", "dynamic"] = "none",
+        device: torch.device | str = "cpu",
+    ) -> None:
+        _check(train, validation, shift, scene)
+        order = permutation(seed, "validation split", 0, len(train.labels))
+        self._binarised, anew = binarise != "none", binarise == "dynamic" or scene is not None
+        drawn = train
+        if self._binarised and scene is None:
+            drawn, test = black_and_white(train, "train"), black_and_white(test, "test")
+        self._train = _take(train if anew else drawn, order[validation:].sort().values, device)
+        self._held = {"validation": _take(drawn, order[:validation].sort().values, device), "test": _to(test, device)}
+        self._whiten = self._binarised and anew
+        self._seed, self._shift, self._scene = seed, shift, scene
+        channels, height, width = train.pixels.shape[1:] if scene is None else (1, scene.size, scene.size)
+        self.shape = Shape(channels, height, width, len(classes))
+        self.classes = classes
+        self.examples = len(self._train.labels)
+        self._epoch: tuple[int, Tensor] = (-1, torch.empty(0))
+
+    def batch(self, step: int, batch_size: int) -> Batch:
+        """Training batch number `step`; an epoch has examples // batch_size of them, each example in one at most.
+
+        Raises:
+            InputError: the batch is larger than the training set.
+        """
+        batches = self.examples // batch_size
+        if batches == 0:
+            found = f"a batch of {batch_size}"
+            raise InputError(f"at most the {self.examples} training images", found, "lower --batch-size")
+        epoch, index = divmod(step, batches)
+        chosen = self._order(epoch)[index * batch_size : (index + 1) * batch_size]
+        pixels, labels = self._images(chosen, step)
+        if self._shift:
+            moved = integers(self._seed, "shift", step, batch_size, [2 * self._shift + 1] * 2).to(pixels.device)
+            down, right = (moved - self._shift).unbind(1)
+            pixels = canvas.shift(pixels, down, right, self._shift)
+        if self._whiten:
+            pixels = whiten(pixels, self._seed, "binarise", step)
+        return Batch(_float(pixels), labels)
+
+    def stored(self, size: int = 1000) -> Iterator[Batch]:
+        """All training images in the order in which they are kept, each once and unmoved, `size` at a time.
+
+        Raises:
+            InputError: the images are composed anew for every batch.
+        """
+        if self._scene is not None:
+            found = "canvases drawn anew for every batch"
+            raise InputError("a fixed set of training images", found, "this works for the other datasets alone")
+        for pixels, labels in zip(self._train.pixels.split(size), self._train.labels.split(size), strict=True):
+            yield Batch(_float(pixels), labels)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the images live."""
+        return self._train.pixels.device
+
+    def held_out(self, split: Split) -> Batch:
+        """A whole held-out set, made of images that no training batch holds.
+
+        The canvases of `translated`, `cluttered` and `pairs` are 10,000, drawn by a fixed seed from the held-out digits
+        alone.
+
+        Raises:
+            InputError: no validation images were held out.
+        """
+        images = self._held[split]
+        if len(images.labels) == 0:
+            raise InputError("validation images", "none held out", "train with --validation, e.g. --validation 5000")
+        if self._scene is not None:
+            images = frozen(images, self._scene, split)
+            images = black_and_white(images, f"{split} canvases") if self._binarised else images
+        return Batch(_float(images.pixels), images.labels)
+
+    def _images(self, chosen: Tensor, step: int) -> Images:
+        if self._scene is not None:
+            return canvas.compose(self._train, chosen, self._scene, self._seed, "canvas", step)
+        return Images(*(part.index_select(0, chosen) for part in self._train))
+
+    def _order(self, epoch: int) -> Tensor:
+        known, order = self._epoch  # taken once: another thread may ask for another epoch meanwhile
+        if known != epoch:
+            order = permutation(self._seed, "epoch", epoch, self.examples).to(self._train.pixels.device)
+            self._epoch = (epoch, order)
+        return order
+
+
+def frozen(images: Images, scene: canvas.Scene, split: Split, count: int = FROZEN) -> Images:
+    """`count` canvases uint8 [count, 1, size, size] of held-out images, the same in every run; image i's digit (of a
+    pair, the first) is i."""
+    chunks, labels = [], []
+    for start in range(0, count, 1000):
+        chosen = torch.arange(start, min(start + 1000, count), device=images.labels.device) % len(images.labels)
+        made = canvas.compose(images, chosen, scene, 0, f"frozen {split}", start)
+        chunks.append(made.pixels.to(torch.uint8))
+        labels.append(made.labels)
+    return Images(torch.cat(chunks), torch.cat(labels))
+
+
+def whiten(pixels: Tensor, seed: int, purpose: str, step: int) -> Tensor:
+    """Every pixel 255 with its grey level / 255 as probability, else 0."""
+    drawn = integers(seed, purpose, step, pixels.numel(), [255]).view(pixels.shape).to(pixels.device)
+    return (drawn < pixels).to(torch.uint8) * 255
+
+
+def black_and_white(images: Images, name: str) -> Images:
+    """A whole set, binarised once and for all: the same in every run."""
+    chunks = images.pixels.split(1000)
+    drawn = [whiten(chunk, 0, f"binarised {name}", i) for i, chunk in enumerate(chunks)]
+    return Images(torch.cat(drawn), images.labels)
+
+
+def load(config: DataConfig, seed: int, device: torch.device | str = "cpu") -> Source:
+    """The source that a config names.
+
+    Raises:
+        InputError: an unknown dataset, a missing, damaged or unfit file, a split that leaves nothing; or `binarise`
+            left to a model, which the system's `data_for` decides.
+    """
+    if config.binarise == "auto":
+        raise InputError("binarise none, fixed or dynamic", "'auto'", "ask the system's data_for first, or name one")
+    scene = None
+    name, _, path = config.dataset.partition(":")
+    classes = tuple(str(digit) for digit in range(10))
+    if name == "folder" and path:
+        train, test, classes = load_folder(path)
+    elif config.dataset == "digits" or (config.dataset in LAID_OUT and config.pool == "digits"):
+        train, test = load_digits()
+    elif config.dataset == "mnist" or config.dataset in LAID_OUT:
+        train, test = load_mnist(config.data_dir)
+    else:
+        raise InputError(f"a dataset: {', '.join(DATASETS)} or folder:PATH", repr(config.dataset), "name one of them")
+    if config.dataset in LAID_OUT:
+        scene = _scene(config)
+        classes = canvas.pair_names(classes) if scene.pair else classes
+    options: dict[str, Any] = {"validation": config.validation, "shift": config.shift, "scene": scene, "device": device}
+    options["binarise"] = config.binarise
+    return Source(train, test, classes, seed, **options)
+
+
+def _check(train: Images, validation: int, shift: int, scene: canvas.Scene | None) -> None:
+    """What the config alone cannot know: whether its numbers fit the images."""
+    count, side = len(train.labels), min(train.pixels.shape[2:])
+    if not 0 <= validation < count:
+        raise InputError(f"0 to {count - 1} validation images of {count}", str(validation), "change --validation")
+    if not 0 <= shift < side:
+        raise InputError(f"a shift of 0 to {side - 1} pixels for images of {side}", str(shift), "change --shift")
+    if scene and scene.sides and scene.sides[0] > scene.sides[1]:
+        found = f"{scene.sides[0]} and {scene.sides[1]} pixels"
+        raise InputError("a smallest digit no larger than the largest", found, "change --smallest or --largest")
+    side_of_largest = scene.sides[1] if scene and scene.sides else side
+    if scene and scene.size < side_of_largest:
+        raise InputError(f"a canvas of at least {side_of_largest} pixels", str(scene.size), "change --canvas")
+    if scene and scene.pieces and not 1 <= scene.piece_size <= side:
+        raise InputError(f"pieces of 1 to {side} pixels", str(scene.piece_size), "change --piece-size")
+    if scene and scene.pieces < 0:
+        raise InputError("0 pieces or more", str(scene.pieces), "change --pieces")
+
+
+def _scene(config: DataConfig) -> canvas.Scene:
+    pieces, pair = config.pieces if config.dataset == "cluttered" else 0, config.dataset == "pairs"
+    sides = None if config.smallest == config.largest == SIDE else (config.smallest, config.largest)
+    return canvas.Scene(config.canvas, pieces, config.piece_size, pair, sides)
+
+
+def _float(pixels: Tensor) -> Tensor:
+    """Pixel values 0 ... 255 as float32 in [0, 1]."""
+    return pixels.to(torch.float32).div_(255)
+
+
+def _take(images: Images, rows: Tensor, device: torch.device | str) -> Images:
+    return _to(Images(images.pixels[rows], images.labels[rows]), device)
+
+
+def _to(images: Images, device: torch.device | str) -> Images:
+    return Images(images.pixels.to(device).contiguous(), images.labels.to(device))

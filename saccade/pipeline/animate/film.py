@@ -1,0 +1,168 @@
+"""From a trace to something to show: films as GIF, WebP or PNG by the file's ending, and film strips.
+
+A renderer is any function picture(trace, t, example) -> uint8 [H, W, 3]. One that also takes the time between two
+steps makes films that glide (`between`).
+"""
+
+import io
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from saccade.errors import InputError
+from saccade.pipeline.animate.gif_palette import one_palette
+from saccade.pipeline.animate.page import Pixels
+from saccade.pipeline.animate.palette import GROUND
+from saccade.pipeline.checkpoint.atomic_files import write_whole
+from saccade.pipeline.contract import Trace
+from saccade.recurrent.tree import named_tensors
+
+Picture = Callable[[Trace, float, int], Pixels]
+
+ENDINGS = {".gif": "GIF", ".webp": "WEBP", ".png": "PNG", ".apng": "PNG"}
+GLIDE_BEATS = 0.5  # how long the way from one step to the next is shown, all its frames together
+LAST_BEATS = 3.0
+GAP = 16  # pixels between the frames of a strip or a grid
+SHORTEST_MS = 20  # browsers slow down films of shorter frames
+
+
+class Film(NamedTuple):
+    """Frames, and how long each is shown: in beats, of which a step's frame takes one."""
+
+    frames: list[Pixels]
+    beats: list[float]
+
+
+def frames(picture: Callable[..., Pixels], trace: Trace, examples: Sequence[int], *, between: int = 0) -> Film:
+    """Render every step of some examples, one example after the other.
+
+    Args:
+        picture: the system's renderer.
+        trace: what the network did.
+        examples: which of the trace's B, in this order.
+        between: frames on the way from one step to the next, for renderers that take a fractional t.
+    """
+    steps = len(next(iter(named_tensors(trace.outputs).values())))
+    pace = between + 1
+    times = [moment / pace for moment in range((steps - 1) * pace + 1)]
+    beats = [GLIDE_BEATS / between if moment % pace else 1.0 for moment in range(len(times))]
+    beats[-1] = LAST_BEATS
+    rendered = [picture(trace, t, example) for example in examples for t in times]
+    return Film(rendered, beats * len(examples))
+
+
+def grid(films: Sequence[Film], columns: int | None = None) -> Film:
+    """Films of equal length and frame size shown at once, row by row; about as many rows as columns by default."""
+    columns = columns or math.ceil(math.sqrt(len(films)))
+    together = zip(*(film.frames for film in films), strict=True)
+    return Film([_arrange(list(tiles), columns) for tiles in together], films[0].beats)
+
+
+def strip(frames: Sequence[Pixels], columns: int | None = None) -> Pixels:
+    """All frames on one sheet [H, W, 3], row by row; in one row by default."""
+    return _arrange(frames, columns or len(frames))
+
+
+def check(path: Path | str) -> Path:
+    """Whether a film can be written under that name; call it before the work.
+
+    Raises:
+        InputError: the ending is none of a film's, or the folder is not there.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in ENDINGS:
+        known = ", ".join(ENDINGS)
+        raise InputError(f"a file name that ends in one of {known}", repr(path.name), "choose the format by the ending")
+    return _in_folder(path)
+
+
+def check_strip(path: Path | str) -> Path:
+    """Whether a film strip or a sheet can be written under that name; call it before the work.
+
+    Raises:
+        InputError: another ending than .png, or the folder is not there.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".png":
+        raise InputError("a file name that ends in .png", repr(path.name), "a film strip is a PNG image")
+    return _in_folder(path)
+
+
+def write(path: Path | str, film: Film, *, seconds_per_frame: float = 1.0) -> Path:
+    """Write a film that loops for ever; the ending chooses GIF, animated WebP or animated PNG. Whole or not at all.
+
+    Every frame is kept, with its own duration in multiples of 10 ms; but in a GIF or PNG one that equals its neighbour
+    only lengthens it. A GIF holds at most 255 colours: see `one_palette`.
+
+    Args:
+        path: `.gif`, `.webp`, `.png` or `.apng`, in a folder that is there.
+        film: one or more frames of one size.
+        seconds_per_frame: the length of a beat.
+
+    Raises:
+        InputError: see `check`; or the folder cannot be written to.
+    """
+    path = check(path)
+    kind = ENDINGS[path.suffix.lower()]
+    durations = [max(SHORTEST_MS, 10 * round(100 * seconds_per_frame * beats)) for beats in film.beats]
+    encode = {"GIF": _gif, "WEBP": _webp, "PNG": _png}[kind]
+    write_whole(path, encode(film.frames, durations))
+    return path
+
+
+def write_strip(path: Path | str, frames: Sequence[Pixels], columns: int | None = None) -> Path:
+    """Write a film strip as PNG.
+
+    Raises:
+        InputError: another ending than .png, or a folder that is not there or cannot be written to.
+    """
+    path = check_strip(path)
+    sheet = io.BytesIO()
+    Image.fromarray(strip(frames, columns)).save(sheet, "PNG", optimize=True)
+    write_whole(path, sheet.getvalue())
+    return path
+
+
+def _in_folder(path: Path) -> Path:
+    if not path.parent.is_dir():
+        raise InputError("a folder that is there", f"none at {path.parent}", "make it, or write elsewhere")
+    return path
+
+
+def _arrange(tiles: Sequence[Pixels], columns: int) -> Pixels:
+    """Pictures of one size side by side in rows, with gaps of the ground's colour between them and around."""
+    height, width = tiles[0].shape[:2]
+    rows = math.ceil(len(tiles) / columns)
+    sheet = np.full((rows * (height + GAP) + GAP, columns * (width + GAP) + GAP, 3), GROUND, np.uint8)
+    for i, tile in enumerate(tiles):
+        top, left = GAP + i // columns * (height + GAP), GAP + i % columns * (width + GAP)
+        sheet[top : top + height, left : left + width] = tile
+    return sheet
+
+
+def _gif(frames: Sequence[Pixels], durations: list[int]) -> bytes:
+    palette, indices = one_palette(frames, 255)  # one index stays free for "as in the frame before"
+    images = []
+    for index in indices:
+        image = Image.fromarray(index)
+        image.putpalette(palette.tobytes())
+        images.append(image)
+    return _save(images, durations, "GIF", optimize=False, palette=palette.tobytes())
+
+
+def _webp(frames: Sequence[Pixels], durations: list[int]) -> bytes:
+    return _save([Image.fromarray(frame) for frame in frames], durations, "WEBP", lossless=True, quality=50, method=2)
+
+
+def _png(frames: Sequence[Pixels], durations: list[int]) -> bytes:
+    return _save([Image.fromarray(frame) for frame in frames], durations, "PNG", compress_level=9)
+
+
+def _save(images: list[Image.Image], durations: list[int], kind: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    images[0].save(file, kind, save_all=True, append_images=images[1:], duration=durations, loop=0, **options)
+    return file.getvalue()

@@ -1,0 +1,132 @@
+"""The model card of a shipped network, in Markdown, from what its training and its evaluation wrote. Torch-free."""
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, NamedTuple
+
+import tomli_w
+
+from saccade.pipeline.checkpoint.run_log import moments
+from saccade.pipeline.config import TABLES, DataConfig
+
+CURVE_ROWS = 8
+"""Moments of the training that the card's table shows."""
+
+WORST = 3
+"""Classes, and confusions, that it names."""
+
+
+class Card(NamedTuple):
+    """What a card is made of: run.json (with its facts, among them the commands of the runs whose weights it began
+    with), metrics.json, the log, bytes of the weights, and what a person says that it is bad at."""
+
+    name: str
+    run: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    log: list[dict[str, Any]]
+    weight_bytes: int
+    bad_at: tuple[str, ...]
+
+
+def write_card(card: Card) -> str:
+    """The card's text."""
+    parts = [f"# {card.name}", card.run["facts"]["about"], _summary(card), _commands(card)]
+    parts += [_measured(card.metrics), _training(card), _weak_points(card), _settings(card.run)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _summary(card: Card) -> str:
+    run, facts = card.run, card.run["facts"]
+    shape, train = run["shape"], run["train"]
+    colours = "grey" if shape["channels"] == 1 else f"{shape['channels']} channels"
+    images = f"{shape['width']} x {shape['height']} pixels, {colours}, {shape['classes']} classes"
+    defaults = asdict(DataConfig())
+    data = {key: value for key, value in run["data"].items() if key == "dataset" or value != defaults.get(key)}
+    minutes, steps = facts["train_seconds"] / 60, facts["steps"]
+    weights = "averaged weights" if train["ema"] else "weights"
+    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    rows = {
+        "network": f"{run['system']}, {card.metrics['parameters']:,} parameters",
+        "file": f"weights.safetensors, {card.weight_bytes / 1e6:.1f} MB: {weights}, float32, no optimizer",
+        "images": images,
+        "data": ", ".join(f"{key} {value}" for key, value in data.items()),
+        "seed": str(train["seed"]),
+        "training": f"{train['epochs']} epochs, {steps:,} steps of {train['batch_size']} images, {minutes:.0f} minutes",
+        "commit": facts.get("git_commit") or "unknown",
+        "versions": versions,
+    }
+    return _table(("", ""), list(rows.items()))
+
+
+def _commands(card: Card) -> str:
+    facts = card.run["facts"]
+    commands = [*reversed(facts["ancestors"]), shlex.join(facts["command"])]
+    also = "\n\nEach gives the weights that the next one begins with." if facts["ancestors"] else ""
+    return "## Made by\n\n```\n" + "\n".join(commands) + "\n```" + also
+
+
+def _measured(metrics: Mapping[str, Any]) -> str:
+    """Every number of metrics.json, the groups' under the group's name; matrices are left to that file."""
+    rows = []
+    for name, value in metrics.items():
+        words = name.replace("_", " ")
+        if isinstance(value, Mapping):
+            rows += [(f"{words}: {str(key).replace('_', ' ')}", _number(cell)) for key, cell in value.items()]
+        elif isinstance(value, list) and value and isinstance(value[0], int | float):
+            rows.append((words, " ".join(map(_number, value))))
+        elif isinstance(value, int | float):
+            rows.append((words, _number(value)))
+    where = f"{metrics['examples']:,} {metrics['split']} images of {metrics['dataset']}, which it never saw."
+    return f"## Measured\n\nOn {where} All of it: metrics.json.\n\n" + _table(("what", "value"), rows)
+
+
+def _training(card: Card) -> str:
+    log = card.log
+    terms = list(log[-1]["terms"])
+    rows = [
+        (f"{event['epoch']:.1f}", f"{event['loss']:.4g}", *(f"{event['terms'].get(term, 0):.4g}" for term in terms))
+        for event in moments(log, CURVE_ROWS)
+    ]
+    also = "".join(f"\n\nWarned: {warning}." for warning in card.run["facts"].get("warned", ()))
+    head = ("epoch", "loss", *(term.replace("_", " ") for term in terms))
+    return "## Training\n\nMore of the curve: curve.jsonl.\n\n" + _table(head, rows) + also
+
+
+def _weak_points(card: Card) -> str:
+    points = [*card.bad_at, *_confusions(card)]
+    if controls := card.metrics.get("controls"):
+        text = ", ".join(f"{name.replace('_', ' ')} {_number(value)}" for name, value in controls.items())
+        points.append(f"Its error in percent when it is made to look elsewhere: {text}.")
+    dataset, reads = card.run["data"]["dataset"], "error_percent" in card.metrics
+    known = f"It knows {dataset} alone" + ("; every image gets an answer, nonsense too." if reads else ".")
+    return "## What it is bad at\n\n" + "\n".join(f"- {point}" for point in [*points, known])
+
+
+def _confusions(card: Card) -> list[str]:
+    matrix = card.metrics.get("confusion")
+    names = card.run.get("classes", [])
+    if not matrix or len(matrix) != len(names):
+        return []
+    wrong = {i: 100 * (1 - row[i] / max(1, sum(row))) for i, row in enumerate(matrix)}
+    worst = sorted(wrong, key=lambda i: -wrong[i])[:WORST]
+    pairs = [(count, i, j) for i, row in enumerate(matrix) for j, count in enumerate(row) if i != j and count]
+    taken = sorted(pairs, key=lambda pair: -pair[0])[:WORST]
+    points = ["Its worst classes: " + ", ".join(f"{names[i]} ({wrong[i]:.2f}% wrong)" for i in worst) + "."]
+    if taken:
+        points.append("Most often: " + ", ".join(f"{names[i]} taken for {names[j]} ({n}x)" for n, i, j in taken) + ".")
+    return points
+
+
+def _settings(run: Mapping[str, Any]) -> str:
+    tables = {table: {k: v for k, v in run[table].items() if v is not None} for table in TABLES}
+    return "## Settings\n\n```toml\n" + tomli_w.dumps(tables).strip() + "\n```"
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])

@@ -21,7 +21,8 @@ from saccade.draw.fused_forward import Begin, Weights
 from saccade.draw.fused_windows import Optics
 from saccade.draw.windows import WholeReader, WholeWriter, WindowReader, WindowWriter
 from saccade.pipeline.contract import Shape
-from saccade.recurrent.core import LSTM, LSTMState, RecurrentCore, build_core
+from saccade.recurrent.cells import LSTM, LSTMState, build_core
+from saccade.recurrent.core import RecurrentCore
 from saccade.recurrent.shared_weights import affine
 from saccade.recurrent.tree import map_tensors, named_tensors
 
@@ -168,7 +169,7 @@ class Draw(RecurrentCore[Tensor, State, Any, Step]):
         stroke, generator = self.generator(z, state.generator, label)  # (7), (8)
         return Step(stroke.canvas, stroke.write, stroke.log_scale, window, mu, log_sigma), State(encoder, generator)
 
-    def passage(self, inputs: Tensor, state: State, context: Any) -> tuple[Step, State] | None:
+    def fused(self, inputs: Tensor, state: State, context: Any) -> tuple[Step, State] | None:
         """With windows and one LSTM each way: see `draw.passage` and `draw.bptt`."""
         (x, label), generator = context, self.generator
         read, write, cores = self.read, generator.write, (self.encoder.core, generator.decoder.core)

@@ -19,7 +19,8 @@ from saccade.errors import InputError
 from saccade.glimpse.config import Config
 from saccade.glimpse.sensor import Canvas, Retina
 from saccade.pipeline.contract import Shape
-from saccade.recurrent.core import RecurrentCore, build_core
+from saccade.recurrent.cells import build_core
+from saccade.recurrent.core import AnyCore, RecurrentCore
 from saccade.recurrent.gaussian_window import Window, read_window
 from saccade.recurrent.shared_weights import affine
 
@@ -87,14 +88,14 @@ def fixed_scan(glimpses: int, radius: float) -> Tensor:
     return torch.tensor(places, dtype=torch.float32)
 
 
-class RAM(RecurrentCore[Looking, Any, Any, Act]):
+class RAM(RecurrentCore[Looking, Any, Any, Any]):
     """The model; its state is the recurrent core's. Context: images [B, C, H, W] in [0, 1].
 
     Raises:
         InputError: the patch is larger than the image.
     """
 
-    core: RecurrentCore[Tensor, Any, None, Tensor]
+    core: AnyCore
     extents: Tensor  # half the width and height of each scale's window, image coordinates [S, 2]
 
     def __init__(self, config: Config, shape: Shape) -> None:

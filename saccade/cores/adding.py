@@ -17,7 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from saccade.errors import InputError
-from saccade.recurrent.core import GRU, LSTM, RecurrentCore, Stacked, VanillaRNN
+from saccade.recurrent.cells import GRU, LSTM, Stacked, VanillaRNN
+from saccade.recurrent.core import RecurrentCore
 from saccade.recurrent.unroll import unroll
 
 KINDS = {

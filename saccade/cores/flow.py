@@ -17,8 +17,8 @@ from saccade.cores import compare
 from saccade.cores.adding import KINDS, Adder, Lesson, Sequences, held_out_error, sequences, train
 from saccade.pipeline import trained as verbs
 from saccade.pipeline.contract import Batch, System, load
-from saccade.recurrent.core import RecurrentCore
-from saccade.recurrent.unroll import gradient_flow
+from saccade.recurrent.core import AnyCore
+from saccade.recurrent.gradient_flow import gradient_flow
 
 LENGTHS = (10, 20, 50, 100, 200, 500)
 """Lengths of the adding problem at which the flow is measured."""
@@ -62,7 +62,7 @@ def on_adding(adder: Adder, length: int, detach_every: int | None = None) -> Nor
     )
 
 
-def in_system(system: System, config: Any, core: RecurrentCore[Any, Any, Any, Any], batch: Batch) -> Norms:
+def in_system(system: System, config: Any, core: AnyCore, batch: Batch) -> Norms:
     """||dL/ds_t|| of a system's own loss on one batch of images."""
     episode = system.episode(batch, config, torch.Generator().manual_seed(0))
     rows = len(episode.targets)

@@ -1,175 +1,84 @@
-"""The recurrent contract, and the three classical cells as cores: vanilla RNN, LSTM, GRU; and a stack of cores.
+"""The recurrent core: the contract that every cell and every recurrent system keeps.
 
-The cells' parameters, their names and their initialisation are torch's own (`nn.RNNCell`, `nn.LSTMCell`,
-`nn.GRUCell`); the step is written out with `affine`, so that the gradients of the weights, which all steps share,
-are taken once per unroll instead of once per step.
+A core is one step, `output, state = core(inputs, state, context)`; `unroll` is the loop. A step is a pure function of
+its arguments: all randomness comes in with the inputs.
 """
 
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
-import torch
 from torch import Tensor, nn
 
-from saccade.recurrent.lstm_gates import lstm_gates
-from saccade.recurrent.shared_weights import affine
-from saccade.recurrent.tree import map_tensors
+from saccade.recurrent.tree import Tree, map_tensors
 
-Inputs = TypeVar("Inputs")
-State = TypeVar("State")
+Inputs = TypeVar("Inputs", bound=Tree)
+State = TypeVar("State", bound=Tree)
 Context = TypeVar("Context")
-Output = TypeVar("Output")
+Output = TypeVar("Output", bound=Tree)
 
 
 class RecurrentCore(nn.Module, Generic[Inputs, State, Context, Output]):
-    """State in, state out: `output, state = core(inputs, state, context)`, one step; `unroll` does the rest.
+    """One step of a recurrent network, and the five other things that an unroll must know of it.
 
-    A step is a pure function of its arguments: whatever is random comes in with the inputs.
+    Type parameters: the inputs of a step; the state; the context as a step sees it (see `prepare`); the output of a
+    step and, stacked, of an unroll (Any for a core whose `readout` returns another type).
     """
 
     def initial_state(self, batch_size: int) -> State:
-        """The state before the first step; every leaf [B, ...]."""
+        """Return the state before the first step, every leaf [B, ...]."""
         raise NotImplementedError
 
     def forward(self, inputs: Inputs, state: State, context: Context) -> tuple[Output, State]:
-        """One step. Inputs and context leaves [B, ...]; output leaves [B, ...]; the state keeps its structure."""
+        """Take one step.
+
+        Args:
+            inputs: of this step, every leaf [B, ...].
+            state: after the step before, every leaf [B, ...].
+            context: as `prepare` returned it.
+
+        Returns:
+            The output, every leaf [B, ...], and the new state, of the old one's structure, shapes and types.
+        """
         raise NotImplementedError
 
-    def prepare(self, context: Context) -> Any:
-        """What a step needs of the context, computed once per unroll (e.g. padded images). The context by default."""
+    def prepare(self, context: Any) -> Context:
+        """Compute once per unroll what every step needs of the context (e.g. padded images, an attention's keys).
+
+        The context itself by default.
+        """
         return context
 
-    def passage(self, inputs: Any, state: State, context: Any) -> tuple[Any, State] | None:
-        """All steps at once, where the core knows a faster way to what stepping gives (up to rounding): the stacked
-        outputs [T, B, ...] and the last state. `context` is prepared. None, the default: it must be stepped."""
+    def fused(self, inputs: Inputs, state: State, context: Context) -> tuple[Output, State] | None:
+        """Take all steps at once, if the core has a faster way than stepping; the same result up to rounding.
+
+        Args:
+            inputs: every leaf [T, B, ...].
+            state: before the first step.
+            context: as `prepare` returned it.
+
+        Returns:
+            The stacked outputs [T, B, ...] and the last state; None, the default, where the core must be stepped.
+        """
         return None
 
-    def readout(self, outputs: Any, state: State) -> Any:
-        """What follows from the steps and does not feed back, for all steps at once: from what `forward` gave, stacked
-        [T, B, ...], and the last state to what `unroll` returns. The stacked outputs by default."""
+    def readout(self, outputs: Output, state: State) -> Output:
+        """Compute for all steps at once what follows from them and does not feed back. The outputs by default.
+
+        Args:
+            outputs: what `forward` returned, stacked, every leaf [T, B, ...]; 0 after an example's end.
+            state: the last state; each example's own last.
+
+        Returns:
+            The outputs of the unroll, every leaf [T, B, ...].
+        """
         return outputs
 
     def detach(self, state: State) -> State:
-        """The truncation point of truncated BPTT: memory is cut. A core that accumulates spares its accumulator."""
+        """Cut the state's graph, at a truncation point of truncated BPTT.
+
+        All of it by default. A core that sums over steps keeps its accumulator: else the loss loses the earlier terms.
+        """
         return map_tensors(Tensor.detach, state)
 
 
-class HiddenState(NamedTuple):
-    """State of a vanilla RNN or a GRU: h [B, H]."""
-
-    h: Tensor
-
-
-class LSTMState(NamedTuple):
-    """State of an LSTM: output h and cell c, each [B, H]."""
-
-    h: Tensor
-    c: Tensor
-
-
-class _Cell(RecurrentCore[Tensor, State, Any, Tensor]):
-    """A torch cell as a core: inputs [B, I] to outputs [B, H]; the context is not used."""
-
-    cell: nn.RNNCell | nn.LSTMCell | nn.GRUCell
-
-    @property
-    def output_size(self) -> int:
-        return self.cell.hidden_size
-
-    def zeros(self, batch_size: int) -> Tensor:
-        return self.cell.weight_hh.new_zeros(batch_size, self.cell.hidden_size)
-
-
-class VanillaRNN(_Cell[HiddenState]):
-    """h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), f the rectifier (as RAM) or tanh."""
-
-    def __init__(self, input_size: int, hidden_size: int, nonlinearity: Literal["relu", "tanh"] = "relu") -> None:
-        super().__init__()
-        self.cell = nn.RNNCell(input_size, hidden_size, nonlinearity=nonlinearity)
-
-    def initial_state(self, batch_size: int) -> HiddenState:
-        return HiddenState(self.zeros(batch_size))
-
-    def forward(self, inputs: Tensor, state: HiddenState, context: Any = None) -> tuple[Tensor, HiddenState]:
-        cell = self.cell
-        rectify = cell.nonlinearity == "relu"
-        h = affine((inputs, state.h), (cell.weight_ih, cell.weight_hh), (cell.bias_ih, cell.bias_hh), relu=rectify)
-        h = h if rectify else torch.tanh(h)
-        return h, HiddenState(h)
-
-
-class LSTM(_Cell[LSTMState]):
-    """Long short-term memory (Hochreiter & Schmidhuber 1997), gates in torch's order: input, forget, cell, output.
-
-    The forget gate's bias starts at 1 (Jozefowicz et al. 2015): a fresh LSTM remembers.
-    """
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__()
-        self.cell = nn.LSTMCell(input_size, hidden_size)
-        with torch.no_grad():
-            self.cell.bias_ih[hidden_size : 2 * hidden_size] = 1.0
-            self.cell.bias_hh[hidden_size : 2 * hidden_size] = 0.0
-
-    def initial_state(self, batch_size: int) -> LSTMState:
-        return LSTMState(self.zeros(batch_size), self.zeros(batch_size))
-
-    def forward(self, inputs: Tensor, state: LSTMState, context: Any = None) -> tuple[Tensor, LSTMState]:
-        cell = self.cell
-        gates = affine((inputs, state.h), (cell.weight_ih, cell.weight_hh), (cell.bias_ih, cell.bias_hh))
-        h, c = lstm_gates(gates, state.c)
-        return h, LSTMState(h, c)
-
-
-class GRU(_Cell[HiddenState]):
-    """Gated recurrent unit (Cho et al. 2014) in torch's form: the reset gate acts after the recurrent product."""
-
-    def __init__(self, input_size: int, hidden_size: int) -> None:
-        super().__init__()
-        self.cell = nn.GRUCell(input_size, hidden_size)
-
-    def initial_state(self, batch_size: int) -> HiddenState:
-        return HiddenState(self.zeros(batch_size))
-
-    def forward(self, inputs: Tensor, state: HiddenState, context: Any = None) -> tuple[Tensor, HiddenState]:
-        cell = self.cell
-        reset_i, update_i, new_i = affine((inputs,), (cell.weight_ih,), (cell.bias_ih,)).chunk(3, dim=1)
-        reset_h, update_h, new_h = affine((state.h,), (cell.weight_hh,), (cell.bias_hh,)).chunk(3, dim=1)
-        update = torch.sigmoid(update_i + update_h).to(state.h.dtype)
-        new = torch.tanh(new_i + torch.sigmoid(reset_i + reset_h) * new_h).to(state.h.dtype)
-        h = new + update * (state.h - new)
-        return h, HiddenState(h)
-
-
-class Stacked(RecurrentCore[Any, tuple[Any, ...], Any, Any]):
-    """A stack of cores, each with its own weights: a layer's output is the next one's input. State: a tuple."""
-
-    def __init__(self, layers: list[RecurrentCore[Any, Any, Any, Any]]) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(layers)
-
-    @property
-    def output_size(self) -> int:
-        return self.layers[-1].output_size  # type: ignore[return-value]
-
-    def initial_state(self, batch_size: int) -> tuple[Any, ...]:
-        return tuple(layer.initial_state(batch_size) for layer in self.layers)  # type: ignore[operator]
-
-    def forward(self, inputs: Any, state: tuple[Any, ...], context: Any = None) -> tuple[Any, tuple[Any, ...]]:
-        states = []
-        for layer, layer_state in zip(self.layers, state, strict=True):
-            inputs, layer_state = layer(inputs, layer_state, context)
-            states.append(layer_state)
-        return inputs, tuple(states)
-
-    def detach(self, state: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(layer.detach(s) for layer, s in zip(self.layers, state, strict=True))  # type: ignore[operator]
-
-
-CELLS = {"rnn": VanillaRNN, "lstm": LSTM, "gru": GRU}
-
-
-def build_core(kind: Literal["rnn", "lstm", "gru"], input_size: int, hidden_size: int, layers: int) -> Any:
-    """One cell, or a stack of them; `output_size` is its outputs' width."""
-    sizes = [input_size] + [hidden_size] * (layers - 1)
-    cells = [CELLS[kind](size, hidden_size) for size in sizes]
-    return cells[0] if layers == 1 else Stacked(cells)
+AnyCore: TypeAlias = RecurrentCore[Any, Any, Any, Any]
+"""A core whose types are known only where it runs."""

@@ -1,4 +1,4 @@
-"""The one loop over time, for every system: training, truncation, gradient flow, evaluation and animation use it."""
+"""The one loop over time, for every system: training, truncation, gradient flow, evaluation, sampling, animation."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,105 +7,108 @@ import torch
 from torch import Tensor, nn
 
 from saccade.errors import InputError
-from saccade.recurrent.core import RecurrentCore
+from saccade.recurrent.core import AnyCore, Context, Inputs, Output, RecurrentCore, State
+from saccade.recurrent.sequence import check_lengths, clear_padding, hold, mask
 from saccade.recurrent.shared_weights import shared_weights
-from saccade.recurrent.tree import map_tensors, named_tensors
+from saccade.recurrent.tree import Tree, count, map_tensors, take
 
 
 def unroll(
-    core: RecurrentCore[Any, Any, Any, Any],
-    inputs: Any,
-    state: Any,
+    core: RecurrentCore[Inputs, State, Context, Output],
+    inputs: Inputs,
+    state: State,
     context: Any = None,
     *,
+    lengths: Tensor | None = None,
     detach_every: int | None = None,
-    on_state: Callable[[Any], None] | None = None,
-) -> tuple[Any, Any]:
+    on_state: Callable[[State], None] | None = None,
+) -> tuple[Output, State]:
     """Step `core` along the first axis of `inputs`.
 
+    With `lengths`, an example of a padded batch gives what it gives alone: from its end on its state is held and its
+    outputs are 0, and what its inputs hold there does not matter, NaN included. The core is then always stepped.
+
     Args:
-        inputs: a tensor or (named) tuple of tensors, every leaf [T, B, ...].
+        inputs: every leaf [T, B, ...].
         state: the state before the first step; `core.initial_state(B)` to begin.
         context: given to every step, through `core.prepare` once (an image is context, not a sequence).
-        detach_every: truncated BPTT: cut the state's graph after every so many steps, where `core.detach` says.
+        lengths: steps of each example, int64 [B], from 1 to T. None: all T.
+        detach_every: truncated BPTT: cut the state's graph every `detach_every` steps, as `core.detach` does.
         on_state: called with the state after each step, graph attached.
 
     Returns:
-        The outputs, every leaf [T, B, ...], and the state after the last step.
+        The outputs, every leaf [T, B, ...], and each example's state after its own last step.
 
     Raises:
-        InputError: no steps, or `detach_every` below 1.
+        InputError: no steps, lengths that do not fit, or `detach_every` below 1.
     """
-    length = len(next(iter(named_tensors(inputs).values())))
-    if length == 0:
-        raise InputError("at least 1 step", "inputs of 0 steps", "ask for 1 or more")
+    steps = count(inputs)
+    if steps == 0:
+        raise InputError("at least 1 step", "inputs of 0 steps", "give 1 or more")
     if detach_every is not None and detach_every < 1:
         raise InputError("detach_every of 1 or more", str(detach_every), "leave it out for full BPTT")
-    outputs = []
+    running = None
+    if lengths is not None:
+        check_lengths(lengths, steps, count(inputs, axis=1))
+        running = mask(lengths, steps)
+        inputs = clear_padding(inputs, running)
     with shared_weights():
         prepared = core.prepare(context)
-        if detach_every is None and on_state is None:
-            at_once = core.passage(inputs, state, prepared)
-            if at_once is not None:
-                return core.readout(*at_once), at_once[1]
-        for t in range(length):
-            if detach_every is not None and t > 0 and t % detach_every == 0:
-                state = core.detach(state)
-            output, state = core(map_tensors(lambda leaf: leaf[t], inputs), state, prepared)  # noqa: B023
-            outputs.append(output)
-            if on_state is not None:
-                on_state(state)
-        return core.readout(map_tensors(lambda *leaves: torch.stack(leaves), *outputs), state), state
+        fused = None
+        if running is None and detach_every is None and on_state is None:
+            fused = core.fused(inputs, state, prepared)
+        outputs, state = fused or _stepped(core, inputs, state, prepared, running, detach_every, on_state)
+        if running is None:
+            return core.readout(outputs, state), state
+        return clear_padding(core.readout(clear_padding(outputs, running), state), running), state
+
+
+def _stepped(
+    core: RecurrentCore[Inputs, State, Context, Output],
+    inputs: Inputs,
+    state: State,
+    context: Context,
+    running: Tensor | None,
+    detach_every: int | None,
+    on_state: Callable[[State], None] | None,
+) -> tuple[Output, State]:
+    """Return the stacked outputs and the last state, stepping; `running` [T, B] says whose state a step changes.
+
+    An ended example is not cut either: its last state belongs to the window in which it ended.
+    """
+    outputs: list[Output] = []
+    for t in range(count(inputs)):
+        active = None if running is None else running[t]
+        if detach_every is not None and t > 0 and t % detach_every == 0:
+            cut = core.detach(state)
+            state = cut if active is None else hold(active, cut, state)
+        after: State
+        output, after = core(take(inputs, t), state, context)
+        state = after if active is None else hold(active, after, state)
+        outputs.append(output)
+        if on_state is not None:
+            on_state(state)
+    return map_tensors(lambda *leaves: torch.stack(leaves), *outputs), state
 
 
 class Unrolled(nn.Module):
-    """A core with its unroll as one module's `forward`: what autocast and data parallelism wrap."""
+    """A core and its unroll as one module: what autocast and data parallelism wrap."""
 
-    def __init__(self, core: RecurrentCore[Any, Any, Any, Any], detach_every: int | None = None) -> None:
+    def __init__(self, core: AnyCore, detach_every: int | None = None) -> None:
         super().__init__()
         self.core = core
         self.detach_every = detach_every
 
-    def forward(self, inputs: Any, context: Any) -> Any:
-        """From inputs [T, B, ...] and context [B, ...] to outputs [T, B, ...], from the initial state."""
-        batch_size = next(iter(named_tensors(context).values())).shape[0]
-        state = self.core.initial_state(batch_size)
-        return unroll(self.core, inputs, state, context, detach_every=self.detach_every)[0]
+    def forward(self, inputs: Tree, context: Any = None, lengths: Tensor | None = None) -> Any:
+        """Unroll from the initial state.
 
+        Args:
+            inputs: every leaf [T, B, ...].
+            context: every leaf [B, ...], or None.
+            lengths: int64 [B], see `unroll`.
 
-def gradient_flow(
-    core: RecurrentCore[Any, Any, Any, Any],
-    inputs: Any,
-    context: Any,
-    loss: Callable[[Any], Tensor],
-    *,
-    batch_size: int,
-    detach_every: int | None = None,
-) -> dict[str, Tensor]:
-    """How strongly the loss still feels each step's state: ||dL/ds_t||, the picture of vanishing gradients.
-
-    Args:
-        loss: from the stacked outputs to a scalar.
-
-    Returns:
-        State field -> norm over batch and units at each step [T]; 0 where no gradient arrives.
-    """
-    states: list[dict[str, Tensor]] = []
-    outputs, _ = unroll(
-        core,
-        inputs,
-        core.initial_state(batch_size),
-        context,
-        detach_every=detach_every,
-        on_state=lambda state: states.append(named_tensors(state)),
-    )
-    leaves = [tensor for state in states for tensor in state.values()]
-    wanted = [tensor for tensor in leaves if tensor.requires_grad]
-    found = torch.autograd.grad(loss(outputs), wanted, allow_unused=True) if wanted else ()
-    gradients = {id(tensor): gradient for tensor, gradient in zip(wanted, found, strict=True)}
-
-    def norm(tensor: Tensor) -> Tensor:
-        gradient = gradients.get(id(tensor))
-        return tensor.new_zeros(()) if gradient is None else gradient.norm()
-
-    return {field: torch.stack([norm(state[field]) for state in states]) for field in states[0]}
+        Returns:
+            The outputs, every leaf [T, B, ...].
+        """
+        state = self.core.initial_state(count(inputs, axis=1))
+        return unroll(self.core, inputs, state, context, lengths=lengths, detach_every=self.detach_every)[0]

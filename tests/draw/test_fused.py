@@ -103,7 +103,7 @@ def test_other_models_are_stepped(settings: dict[str, Any]) -> None:
     config = Config(steps=2, hidden=8, latent=3, read=2, write=3, **settings)
     core = system.build(config, GREY)
     context = core.prepare(Scene(torch.rand(2, 1, 9, 9), torch.zeros(2, dtype=torch.int64)))
-    assert core.passage(torch.randn(2, 2, 3), core.initial_state(2), context) is None
+    assert core.fused(torch.randn(2, 2, 3), core.initial_state(2), context) is None
 
 
 def test_an_image_that_wants_a_gradient_is_stepped() -> None:

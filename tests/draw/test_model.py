@@ -16,8 +16,9 @@ from saccade.draw.model import Draw, Scene
 from saccade.errors import InputError
 from saccade.pipeline.contract import Batch, Shape
 from saccade.recurrent.gaussian_window import Window, write_window
+from saccade.recurrent.gradient_flow import gradient_flow
 from saccade.recurrent.tree import map_tensors, named_tensors
-from saccade.recurrent.unroll import gradient_flow, unroll
+from saccade.recurrent.unroll import unroll
 
 sys.path.insert(0, str(Path(__file__).parent))
 import transcription

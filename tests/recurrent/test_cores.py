@@ -14,12 +14,14 @@ from saccade.draw.completion import Filling
 from saccade.errors import InputError
 from saccade.glimpse import system as glimpse
 from saccade.pipeline.contract import Batch, Shape
-from saccade.recurrent.core import GRU, LSTM, RecurrentCore, Stacked, VanillaRNN
+from saccade.recurrent.cells import GRU, LSTM, Stacked, VanillaRNN
+from saccade.recurrent.core import AnyCore
+from saccade.recurrent.gradient_flow import gradient_flow
 from saccade.recurrent.shared_weights import _Tape, affine, shared_weights
 from saccade.recurrent.tree import map_tensors, named_tensors
-from saccade.recurrent.unroll import gradient_flow, unroll
+from saccade.recurrent.unroll import unroll
 
-Core = RecurrentCore[Any, Any, Any, Any]
+Core = AnyCore
 Episode = tuple[Any, Any]  # inputs [T, B, ...], context [B, ...]
 SHAPE = Shape(channels=1, height=20, width=20, classes=5)
 STEP = 1e-6  # of a finite difference
@@ -70,7 +72,7 @@ def drawing(*, alone: bool = False, shape: Shape = SHAPE, **settings: Any) -> Ca
         context = (made.context.labels if config.labelled else None) if alone else made.context
         return made.inputs[:steps], context
 
-    def build() -> Core:
+    def build() -> AnyCore:
         core = draw.build(config, shape)
         return core.generator if alone else core
 
@@ -84,7 +86,7 @@ def finishing() -> Case:
         inputs, scene = case.episode(steps, examples)
         return inputs, (scene, torch.rand(examples, 1, 20, 20, generator=torch.Generator().manual_seed(5)) < 0.5)
 
-    def build() -> Core:
+    def build() -> AnyCore:
         core: Any = case.build()
         return Filling(core)
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from saccade.recurrent.core import LSTM, HiddenState, RecurrentCore, VanillaRNN
-from saccade.recurrent.unroll import gradient_flow
+from saccade.recurrent.cells import LSTM, HiddenState, VanillaRNN
+from saccade.recurrent.core import RecurrentCore
+from saccade.recurrent.gradient_flow import gradient_flow
 
 STEPS, EXAMPLES = 12, 3
 

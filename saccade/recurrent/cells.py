@@ -1,0 +1,167 @@
+"""The classical cells as cores: vanilla RNN, LSTM and GRU; and a stack of cores.
+
+The cells' parameters, their names and their initialisation are torch's own (`nn.RNNCell`, `nn.LSTMCell`,
+`nn.GRUCell`). The step is written out with `affine`, so that the gradients of the weights, which all steps share, are
+computed once per unroll instead of once per step.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, TypeVar, cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from saccade.recurrent.core import AnyCore, RecurrentCore
+from saccade.recurrent.lstm_gates import lstm_gates
+from saccade.recurrent.shared_weights import affine
+from saccade.recurrent.tree import Tree
+
+Kind = Literal["rnn", "lstm", "gru"]
+
+
+class HiddenState(NamedTuple):
+    """State of a vanilla RNN or a GRU."""
+
+    h: Float[Tensor, "B H"]
+
+
+class LSTMState(NamedTuple):
+    """State of an LSTM: output h and cell c."""
+
+    h: Float[Tensor, "B H"]
+    c: Float[Tensor, "B H"]
+
+
+CellState = TypeVar("CellState", HiddenState, LSTMState)
+
+
+class _Cell(RecurrentCore[Tensor, CellState, object, Tensor]):
+    """A torch cell as a core: inputs [B, I] to outputs [B, H]. The context is not used."""
+
+    cell: nn.RNNCell | nn.LSTMCell | nn.GRUCell
+
+    @property
+    def output_size(self) -> int:
+        """Width of the outputs, H."""
+        return self.cell.hidden_size
+
+    def zeros(self, batch_size: int) -> Float[Tensor, "B H"]:
+        """Return zeros in the weights' type."""
+        return self.cell.weight_hh.new_zeros(batch_size, self.cell.hidden_size)
+
+
+class VanillaRNN(_Cell[HiddenState]):
+    """h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), f the rectifier (as in RAM) or tanh."""
+
+    cell: nn.RNNCell
+
+    def __init__(self, input_size: int, hidden_size: int, nonlinearity: Literal["relu", "tanh"] = "relu") -> None:
+        super().__init__()
+        self.cell = nn.RNNCell(input_size, hidden_size, nonlinearity=nonlinearity)
+
+    def initial_state(self, batch_size: int) -> HiddenState:
+        return HiddenState(self.zeros(batch_size))
+
+    def forward(
+        self, inputs: Float[Tensor, "B I"], state: HiddenState, context: object = None
+    ) -> tuple[Float[Tensor, "B H"], HiddenState]:
+        cell = self.cell
+        rectify = cell.nonlinearity == "relu"
+        h = affine((inputs, state.h), (cell.weight_ih, cell.weight_hh), (cell.bias_ih, cell.bias_hh), relu=rectify)
+        h = h if rectify else torch.tanh(h)
+        return h, HiddenState(h)
+
+
+class LSTM(_Cell[LSTMState]):
+    """Long short-term memory (Hochreiter & Schmidhuber 1997), gates in torch's order: input, forget, cell, output.
+
+    The forget gate's bias starts at 1 (Jozefowicz et al. 2015): a fresh LSTM remembers.
+    """
+
+    cell: nn.LSTMCell
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.cell = nn.LSTMCell(input_size, hidden_size)
+        with torch.no_grad():
+            self.cell.bias_ih[hidden_size : 2 * hidden_size] = 1.0
+            self.cell.bias_hh[hidden_size : 2 * hidden_size] = 0.0
+
+    def initial_state(self, batch_size: int) -> LSTMState:
+        return LSTMState(self.zeros(batch_size), self.zeros(batch_size))
+
+    def forward(
+        self, inputs: Float[Tensor, "B I"], state: LSTMState, context: object = None
+    ) -> tuple[Float[Tensor, "B H"], LSTMState]:
+        cell = self.cell
+        gates = affine((inputs, state.h), (cell.weight_ih, cell.weight_hh), (cell.bias_ih, cell.bias_hh))
+        h, c = lstm_gates(gates, state.c)
+        return h, LSTMState(h, c)
+
+
+class GRU(_Cell[HiddenState]):
+    """Gated recurrent unit (Cho et al. 2014) in torch's form: the reset gate acts after the recurrent product."""
+
+    cell: nn.GRUCell
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.cell = nn.GRUCell(input_size, hidden_size)
+
+    def initial_state(self, batch_size: int) -> HiddenState:
+        return HiddenState(self.zeros(batch_size))
+
+    def forward(
+        self, inputs: Float[Tensor, "B I"], state: HiddenState, context: object = None
+    ) -> tuple[Float[Tensor, "B H"], HiddenState]:
+        cell = self.cell
+        reset_i, update_i, new_i = affine((inputs,), (cell.weight_ih,), (cell.bias_ih,)).chunk(3, dim=1)
+        reset_h, update_h, new_h = affine((state.h,), (cell.weight_hh,), (cell.bias_hh,)).chunk(3, dim=1)
+        update = torch.sigmoid(update_i + update_h).to(state.h.dtype)
+        new = torch.tanh(new_i + torch.sigmoid(reset_i + reset_h) * new_h).to(state.h.dtype)
+        h = new + update * (state.h - new)
+        return h, HiddenState(h)
+
+
+class Stacked(RecurrentCore[Any, tuple[Tree, ...], Any, Any]):
+    """A stack of cores, each with its own weights: a layer's output is the next one's input.
+
+    The state is a tuple, a state for every layer; all layers get the same context.
+    """
+
+    def __init__(self, layers: Sequence[AnyCore]) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+
+    @property
+    def _cores(self) -> list[AnyCore]:
+        return cast(list[AnyCore], list(self.layers))
+
+    @property
+    def output_size(self) -> int:
+        """Width of the outputs: the last layer's."""
+        return cast(int, self.layers[-1].output_size)
+
+    def initial_state(self, batch_size: int) -> tuple[Tree, ...]:
+        return tuple(layer.initial_state(batch_size) for layer in self._cores)
+
+    def forward(self, inputs: Tree, state: tuple[Tree, ...], context: object = None) -> tuple[Tree, tuple[Tree, ...]]:
+        states: list[Tree] = []
+        for layer, before in zip(self._cores, state, strict=True):
+            inputs, after = layer(inputs, before, context)
+            states.append(after)
+        return inputs, tuple(states)
+
+    def detach(self, state: tuple[Tree, ...]) -> tuple[Tree, ...]:
+        return tuple(layer.detach(part) for layer, part in zip(self._cores, state, strict=True))
+
+
+CELLS: dict[Kind, type[VanillaRNN | LSTM | GRU]] = {"rnn": VanillaRNN, "lstm": LSTM, "gru": GRU}
+
+
+def build_core(kind: Kind, input_size: int, hidden_size: int, layers: int) -> VanillaRNN | LSTM | GRU | Stacked:
+    """Build one cell, or a stack of them; `output_size` is the width of its outputs."""
+    sizes = [input_size] + [hidden_size] * (layers - 1)
+    cells = [CELLS[kind](size, hidden_size) for size in sizes]
+    return cells[0] if layers == 1 else Stacked(cells)

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import settings
+from jaxtyping import install_import_hook
+
+install_import_hook("saccade.recurrent", "beartype.beartype")  # types and shapes are checked at every call
 
 settings.register_profile("steady", derandomize=True, deadline=None)  # the same examples in every run, on any machine
 settings.load_profile("steady")

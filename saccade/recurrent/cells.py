@@ -6,7 +6,7 @@ computed once per unroll instead of once per step.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, TypeVar, cast
+from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast
 
 import torch
 from jaxtyping import Float
@@ -36,10 +36,13 @@ class LSTMState(NamedTuple):
 CellState = TypeVar("CellState", HiddenState, LSTMState)
 
 
-class _Cell(RecurrentCore[Tensor, CellState, object, Tensor]):
+TorchCell = TypeVar("TorchCell", nn.RNNCell, nn.LSTMCell, nn.GRUCell)
+
+
+class _Cell(RecurrentCore[Tensor, CellState, object, Tensor], Generic[TorchCell, CellState]):
     """A torch cell as a core: inputs [B, I] to outputs [B, H]. The context is not used."""
 
-    cell: nn.RNNCell | nn.LSTMCell | nn.GRUCell
+    cell: TorchCell
 
     @property
     def output_size(self) -> int:
@@ -51,10 +54,8 @@ class _Cell(RecurrentCore[Tensor, CellState, object, Tensor]):
         return self.cell.weight_hh.new_zeros(batch_size, self.cell.hidden_size)
 
 
-class VanillaRNN(_Cell[HiddenState]):
+class VanillaRNN(_Cell[nn.RNNCell, HiddenState]):
     """h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh), f the rectifier (as in RAM) or tanh."""
-
-    cell: nn.RNNCell
 
     def __init__(self, input_size: int, hidden_size: int, nonlinearity: Literal["relu", "tanh"] = "relu") -> None:
         super().__init__()
@@ -73,13 +74,11 @@ class VanillaRNN(_Cell[HiddenState]):
         return h, HiddenState(h)
 
 
-class LSTM(_Cell[LSTMState]):
+class LSTM(_Cell[nn.LSTMCell, LSTMState]):
     """Long short-term memory (Hochreiter & Schmidhuber 1997), gates in torch's order: input, forget, cell, output.
 
     The forget gate's bias starts at 1 (Jozefowicz et al. 2015): a fresh LSTM remembers.
     """
-
-    cell: nn.LSTMCell
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()
@@ -100,10 +99,8 @@ class LSTM(_Cell[LSTMState]):
         return h, LSTMState(h, c)
 
 
-class GRU(_Cell[HiddenState]):
+class GRU(_Cell[nn.GRUCell, HiddenState]):
     """Gated recurrent unit (Cho et al. 2014) in torch's form: the reset gate acts after the recurrent product."""
-
-    cell: nn.GRUCell
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()

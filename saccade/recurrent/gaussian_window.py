@@ -1,37 +1,41 @@
-"""Windows on an image that two systems share: the house's coordinates, and DRAW's Gaussian filterbank.
+"""Windows on an image: coordinates, and DRAW's Gaussian filterbank.
 
 Coordinates are (x, y) in [-1, 1] with 0 at the image's centre and -1, +1 at its outer edges, so that pixel i of W has
 its centre at (2 i + 1) / W - 1. DRAW's own g~ in [-1, 1] spans (W + 1) pixels instead: see `from_draw`.
 """
 
+# torch declares an autograd function's backward with *args:
+# pyright: reportIncompatibleMethodOverride=false
+
 from typing import Any, NamedTuple
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 
-def to_pixels(coordinate: Tensor, size: int) -> Tensor:
-    """From [-1, 1] to 0-based pixels, in which pixel i's centre is i and the image spans [-0.5, size - 0.5]."""
+def to_pixels(coordinate: Float[Tensor, "..."], size: int) -> Float[Tensor, "..."]:
+    """Convert from [-1, 1] to 0-based pixels: pixel i's centre is i and the image spans [-0.5, size - 0.5]."""
     return (coordinate + 1) * (size / 2) - 0.5
 
 
-def from_draw(g: Tensor, size: int) -> Tensor:
-    """DRAW's g~ to the house's coordinate: that of equation 22's 1-based pixel (size + 1) / 2 (g~ + 1)."""
+def from_draw(g: Float[Tensor, "..."], size: int) -> Float[Tensor, "..."]:
+    """Convert DRAW's g~ to a coordinate: that of equation 22's 1-based pixel (size + 1) / 2 (g~ + 1)."""
     return g * ((size + 1) / size)
 
 
 class Window(NamedTuple):
-    """Gaussian windows of N x N filters: centre (x, y) in [-1, 1], stride and deviation in pixels; each [B]."""
+    """Gaussian windows of N x N filters: centre (x, y) in [-1, 1], stride and deviation in pixels."""
 
-    x: Tensor
-    y: Tensor
-    stride: Tensor
-    sigma: Tensor
+    x: Float[Tensor, " B"]
+    y: Float[Tensor, " B"]
+    stride: Float[Tensor, " B"]
+    sigma: Float[Tensor, " B"]
 
 
 class _Filters(torch.autograd.Function):
-    """Filters [R, N, size] from means [R, N] and deviations [R], with the derivative written out: see `filterbank`."""
+    """Filters [R, N, size] of means [R, N] and deviations [R], with their derivative: see `filterbank`."""
 
     @staticmethod
     def forward(ctx: Any, means: Tensor, sigma: Tensor, size: int) -> Tensor:
@@ -49,22 +53,24 @@ class _Filters(torch.autograd.Function):
 
 
 def _gaussians(means: Tensor, sigma: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Distances of the pixels from the means in deviations, and the filters, each [R, N, size]."""
+    """Return the distances of the pixels from the means in deviations, and the filters, each [R, N, size]."""
     pixels = torch.arange(size, device=means.device, dtype=means.dtype)
     distances = (pixels - means[:, :, None]).div_(sigma[:, None, None])
     return distances, torch.softmax(-0.5 * distances.square(), dim=-1)
 
 
-def filterbank(centre: Tensor, stride: Tensor, sigma: Tensor, count: int, size: int) -> Tensor:
-    """One axis' Gaussian filters (Gregor et al. 2015, equations 19, 20, 25, 26), here in 0-based pixels.
+def filterbank(
+    centre: Float[Tensor, " B"], stride: Float[Tensor, " B"], sigma: Float[Tensor, " B"], count: int, size: int
+) -> Float[Tensor, "B {count} {size}"]:
+    """Build one axis' Gaussian filters (Gregor et al. 2015, equations 19, 20, 25, 26), here in 0-based pixels.
 
     Filter i of N sits at centre + (i - (N - 1) / 2) stride; its weights over the pixels sum to 1. They are normalised
     as a softmax, so that a filter wholly off the image, or one much narrower than a pixel, still gives finite weights.
 
     Args:
-        centre: in [-1, 1] [B].
-        stride: distance between neighbouring filters, pixels [B].
-        sigma: standard deviation, pixels, above 0 [B].
+        centre: in [-1, 1].
+        stride: distance between neighbouring filters, pixels.
+        sigma: standard deviation, pixels, above 0.
         count: N, 1 or more.
         size: pixels along the axis, A (or B).
 
@@ -78,8 +84,10 @@ def filterbank(centre: Tensor, stride: Tensor, sigma: Tensor, count: int, size: 
     return _Filters.apply(means, sigma, size)  # type: ignore[return-value]
 
 
-def filterbanks(window: Window, count: int, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """F_Y [B, N, H] and F_X [B, N, W] of windows; for square images both in one pass."""
+def filterbanks(
+    window: Window, count: int, height: int, width: int
+) -> tuple[Float[Tensor, "B {count} {height}"], Float[Tensor, "B {count} {width}"]]:
+    """Build F_Y [B, N, H] and F_X [B, N, W] of windows; for square images both in one pass."""
     if height != width:
         filters_x = filterbank(window.x, window.stride, window.sigma, count, width)
         return filterbank(window.y, window.stride, window.sigma, count, height), filters_x
@@ -89,7 +97,7 @@ def filterbanks(window: Window, count: int, height: int, width: int) -> tuple[Te
 
 
 class _Read(torch.autograd.Function):
-    """Several images [B, C, H, W] read through the same filters, their gradients taken only where they are wanted."""
+    """The reading of several images [B, C, H, W] by the same filters, with gradients only where they are needed."""
 
     @staticmethod
     def forward(ctx: Any, filters_y: Tensor, filters_x: Tensor, *images: Tensor) -> Tensor:
@@ -118,8 +126,11 @@ class _Read(torch.autograd.Function):
 
 
 def _through(filters_y: Tensor, filters_x: Tensor, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """F_Y x F_X^T of images [B, C, H, W]: their rows of pixels [B, C H, W], what F_Y reads [B, H, C N], and the result
-    [B, C, N, N]."""
+    """Return F_Y x F_X^T of images [B, C, H, W], with what the derivative needs.
+
+    Returns:
+        The rows of pixels [B, C H, W], the input of F_Y [B, H, C N], and the result [B, C, N, N].
+    """
     batch, channels, height, width = images.shape
     count = filters_y.shape[1]
     pixels = images.reshape(batch, channels * height, width)
@@ -128,20 +139,24 @@ def _through(filters_y: Tensor, filters_x: Tensor, images: Tensor) -> tuple[Tens
     return pixels, columns, (filters_y @ columns).view(batch, count, channels, count).transpose(1, 2)
 
 
-def read_window(images: Tensor, window: Window, count: int) -> Tensor:
-    """F_Y x F_X^T for every channel (equation 27 without its intensity): images [B, C, H, W] to [B, C, N, N]."""
+def read_window(images: Float[Tensor, "B C H W"], window: Window, count: int) -> Float[Tensor, "B C {count} {count}"]:
+    """Read F_Y x F_X^T in every channel (equation 27 without its intensity)."""
     return read_through(filterbanks(window, count, *images.shape[-2:]), images)
 
 
-def read_through(filters: tuple[Tensor, Tensor], *images: Tensor) -> Tensor:
-    """The same with the filters F_Y [B, N, H] and F_X [B, N, W] at hand, for K images at once: [B, K C, N, N]."""
+def read_through(
+    filters: tuple[Float[Tensor, "B N H"], Float[Tensor, "B N W"]], *images: Float[Tensor, "B C H W"]
+) -> Float[Tensor, "B KC N N"]:
+    """Read K images with the same filters F_Y and F_X: see `read_window`."""
     if not torch.is_grad_enabled():
         return _through(*filters, torch.cat(images, dim=1))[2]
     return _Read.apply(*filters, *images)  # type: ignore[return-value]
 
 
-def write_window(patch: Tensor, window: Window, height: int, width: int) -> Tensor:
-    """F_Y^T w F_X for every channel (equation 29 without its intensity): patch [B, C, N, N] to [B, C, H, W]."""
+def write_window(
+    patch: Float[Tensor, "B C N N"], window: Window, height: int, width: int
+) -> Float[Tensor, "B C {height} {width}"]:
+    """Write F_Y^T w F_X in every channel (equation 29 without its intensity)."""
     batch, channels, count, _ = patch.shape
     filters_y, filters_x = filterbanks(window, count, height, width)
     columns = filters_y.transpose(1, 2) @ patch.transpose(1, 2).reshape(batch, count, channels * count)  # [B, H, C N]

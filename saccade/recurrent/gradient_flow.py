@@ -1,21 +1,20 @@
 """Gradient flow: how strongly a loss depends on the state at every step, the picture of vanishing gradients."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from saccade.recurrent.core import Context, Inputs, Output, RecurrentCore, State
-from saccade.recurrent.sequence import clear_padding, mask
-from saccade.recurrent.tree import named_tensors
+from saccade.recurrent.tree import Tree, named_tensors
 from saccade.recurrent.unroll import unroll
 
 
 def gradient_flow(
     core: RecurrentCore[Inputs, State, Context, Output],
     inputs: Inputs,
-    context: Any,
+    context: Tree,
     loss: Callable[[Output], Tensor],
     *,
     batch_size: int,
@@ -29,7 +28,7 @@ def gradient_flow(
         context: every leaf [B, ...], or None.
         loss: from the stacked outputs to a scalar.
         batch_size: B.
-        lengths: int64 [B], see `unroll`; the norm at a step is taken over the examples that have this step.
+        lengths: int64 [B], see `unroll`; an example adds nothing to the steps after its end.
         detach_every: see `unroll`.
 
     Returns:
@@ -48,12 +47,11 @@ def gradient_flow(
     wanted = [tensor for state in states for tensor in state.values() if tensor.requires_grad]
     found = torch.autograd.grad(loss(outputs), wanted, allow_unused=True) if wanted else ()
     gradients = {id(tensor): gradient for tensor, gradient in zip(wanted, found, strict=True)}
-    running = None if lengths is None else mask(lengths, len(states))
 
-    def norm(t: int, tensor: Tensor) -> Tensor:
+    def norm(tensor: Tensor) -> Tensor:
         gradient: Tensor | None = gradients.get(id(tensor))
         if gradient is None:
             return tensor.new_zeros(())
-        return (gradient if running is None else clear_padding(gradient, running[t])).norm()
+        return cast(Tensor, torch.norm(gradient))  # pyright: ignore[reportUnknownMemberType]
 
-    return {field: torch.stack([norm(t, state[field]) for t, state in enumerate(states)]) for field in states[0]}
+    return {field: torch.stack([norm(state[field]) for state in states]) for field in states[0]}

@@ -7,13 +7,17 @@ compute type once (bf16 under autocast, with the parameters as the fp32 master c
 to the order of summation. Outside the scope, and without gradients, `affine` is the plain formula.
 """
 
-from collections.abc import Iterator, Sequence
+# torch declares an autograd function's backward with *args:
+# pyright: reportIncompatibleMethodOverride=false
+
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -23,7 +27,7 @@ class _Tape:
 
     def __init__(self, weights: Sequence[Tensor], biases: Sequence[Tensor], relu: bool, dtype: torch.dtype) -> None:
         self.weights = [weight.detach().to(dtype) for weight in weights]
-        self.bias = sum(bias.detach() for bias in biases).to(dtype) if biases else None  # type: ignore[union-attr]
+        self.bias = _sum([bias.detach() for bias in biases]).to(dtype) if biases else None
         self.relu = relu
         self.dtype = dtype
         self.inputs: list[tuple[Tensor, ...]] = []  # detached: a tape in a reference cycle with its graph would leak
@@ -38,8 +42,8 @@ class _Tape:
         return y.relu_() if self.relu else y
 
     def place(self, step: int, like: Tensor) -> Tensor:
-        """Where a step's gradient belongs until `_Collect`; what an earlier backward pass left unused is dropped."""
-        backward_pass = torch._C._current_graph_task_id()
+        """Return the place of a step's gradient until `_Collect`; drop what an earlier backward pass left unused."""
+        backward_pass = torch._C._current_graph_task_id()  # pyright: ignore[reportPrivateUsage]
         if backward_pass != self.backward_pass:
             self.backward_pass = backward_pass
             self.gradients = like.new_empty(len(self.inputs), *like.shape)
@@ -48,7 +52,7 @@ class _Tape:
         return self.gradients[step]
 
     def collect(self) -> tuple[list[Tensor], Tensor]:
-        """dL/dW for each weight, and dL/db, over all steps at once."""
+        """Return dL/dW for each weight, and dL/db, over all steps at once."""
         steps = sorted(self.steps)
         gradients = self.gradients if len(steps) == len(self.inputs) else self.gradients[steps]
         dy = gradients.flatten(0, 1)  # [T*B, O]
@@ -60,7 +64,7 @@ class _Tape:
 
 
 class _Collect(torch.autograd.Function):
-    """From the parameters to a token that every step depends on: its backward runs after all steps' backward."""
+    """A token that every step depends on, made from the parameters: its backward runs after all steps' backward."""
 
     @staticmethod
     def forward(ctx: Any, tape: _Tape, count: int, *parameters: Tensor) -> Tensor:
@@ -109,24 +113,32 @@ class _Step(torch.autograd.Function):
         return (None, None, *input_gradients)
 
 
+def _sum(terms: Sequence[Tensor]) -> Tensor:
+    """Return the sum of one or more tensors."""
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
+
+
 def compute_type(weight: Tensor) -> torch.dtype:
-    """In which type products with a weight are taken: autocast's where it is on, else the weight's own."""
+    """Return the type in which a product with a weight is computed: autocast's where it is on, else the weight's."""
     device = weight.device.type
     return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
 
 
-def sum_rows(y: Tensor) -> Tensor:
-    """The sum over the rows of [R, O], as a product: in bf16 several times faster than `sum`."""
+def sum_rows(y: Float[Tensor, "R O"]) -> Float[Tensor, " O"]:
+    """Sum over the rows, as a product: in bf16 several times faster than `sum`."""
     return (y.new_ones(1, len(y)) @ y).squeeze(0)
 
 
-_Tapes = dict[tuple[Any, ...], tuple[_Tape, Tensor | None]]
+_Tapes = dict[tuple[object, ...], tuple[_Tape, Tensor | None]]
 _scope: ContextVar[_Tapes | None] = ContextVar("shared_weights", default=None)
 
 
 @contextmanager
-def shared_weights() -> Iterator[None]:
-    """The scope of one unroll, in which an affine map's weights do not change."""
+def shared_weights() -> Generator[None]:
+    """Open the scope of one unroll, in which the weights of affine maps do not change."""
     token = _scope.set({})
     try:
         yield
@@ -135,9 +147,13 @@ def shared_weights() -> Iterator[None]:
 
 
 def affine(
-    inputs: Sequence[Tensor], weights: Sequence[Tensor], biases: Sequence[Tensor] = (), *, relu: bool = False
-) -> Tensor:
-    """y = sum_i x_i W_i^T + sum_j b_j, rectified where `relu`.
+    inputs: Sequence[Float[Tensor, "B _"]],
+    weights: Sequence[Float[Tensor, "O _"]],
+    biases: Sequence[Float[Tensor, " O"]] = (),
+    *,
+    relu: bool = False,
+) -> Float[Tensor, "B O"]:
+    """Return y = sum_i x_i W_i^T + sum_j b_j, rectified where `relu`.
 
     Args:
         inputs: one or more x_i [B, I_i].
@@ -150,15 +166,15 @@ def affine(
     dtype = compute_type(weights[0])
     scope = _scope.get()
     if scope is None:
-        y = sum(F.linear(x.to(dtype), weight.to(dtype)) for x, weight in zip(inputs, weights, strict=True))
-        y = y + sum(biases).to(dtype) if biases else y  # type: ignore[union-attr]
-        return torch.relu(y) if relu else y  # type: ignore[arg-type]
+        y = _sum([F.linear(x.to(dtype), weight.to(dtype)) for x, weight in zip(inputs, weights, strict=True)])
+        y = y + _sum(biases).to(dtype) if biases else y
+        return torch.relu(y) if relu else y
     learns = torch.is_grad_enabled()
     key = (*map(id, weights), relu, dtype, learns)
     if key not in scope:
         tape = _Tape(weights, biases, relu, dtype)
         token = _Collect.apply(tape, len(weights), *weights, *biases) if learns else None
-        scope[key] = (tape, token)  # type: ignore[assignment]
+        scope[key] = (tape, token)
     tape, token = scope[key]
     if token is None:
         return tape.product([x.to(dtype) for x in inputs])

@@ -4,7 +4,7 @@ A tree is a tensor, None (a branch without leaves), or a plain or named tuple of
 """
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast, overload
 
 from torch import Tensor
 
@@ -18,7 +18,13 @@ else:
 Branch = TypeVar("Branch", bound=Tree)
 
 
-def map_tensors(function: Callable[..., object], first: Branch, *others: Branch) -> Branch:
+@overload
+def map_tensors(function: Callable[[Tensor], object], first: Branch, /) -> Branch: ...
+@overload
+def map_tensors(function: Callable[[Tensor, Tensor], object], first: Branch, second: Branch, /) -> Branch: ...
+@overload
+def map_tensors(function: Callable[..., object], first: Branch, /, *others: Branch) -> Branch: ...
+def map_tensors(function: Callable[..., object], first: Branch, /, *others: Branch) -> Branch:
     """Apply `function` to the corresponding tensors of trees of one structure; return a tree of that structure.
 
     Raises:
@@ -36,7 +42,7 @@ def _mapped(function: Callable[..., object], trees: tuple[Tree, ...]) -> object:
         return function(*trees)
     branches = zip(*cast("tuple[tuple[Tree, ...], ...]", trees), strict=True)
     mapped = [_mapped(function, together) for together in branches]
-    return tuple.__new__(type(first), mapped)
+    return cast(Callable[..., object], type(first))(*mapped) if hasattr(first, "_fields") else tuple(mapped)
 
 
 def named_tensors(tree: Tree, prefix: str = "") -> dict[str, Tensor]:

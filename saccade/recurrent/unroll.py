@@ -1,7 +1,6 @@
 """The one loop over time, for every system: training, truncation, gradient flow, evaluation, sampling, animation."""
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +16,7 @@ def unroll(
     core: RecurrentCore[Inputs, State, Context, Output],
     inputs: Inputs,
     state: State,
-    context: Any = None,
+    context: Tree = None,
     *,
     lengths: Tensor | None = None,
     detach_every: int | None = None,
@@ -34,7 +33,7 @@ def unroll(
         context: given to every step, through `core.prepare` once (an image is context, not a sequence).
         lengths: steps of each example, int64 [B], from 1 to T. None: all T.
         detach_every: truncated BPTT: cut the state's graph every `detach_every` steps, as `core.detach` does.
-        on_state: called with the state after each step, graph attached.
+        on_state: called with the state that each step computes, graph attached (before ended examples are held).
 
     Returns:
         The outputs, every leaf [T, B, ...], and each example's state after its own last step.
@@ -84,10 +83,10 @@ def _stepped(
             state = cut if active is None else hold(active, cut, state)
         after: State
         output, after = core(take(inputs, t), state, context)
-        state = after if active is None else hold(active, after, state)
         outputs.append(output)
         if on_state is not None:
-            on_state(state)
+            on_state(after)
+        state = after if active is None else hold(active, after, state)
     return map_tensors(lambda *leaves: torch.stack(leaves), *outputs), state
 
 
@@ -99,7 +98,7 @@ class Unrolled(nn.Module):
         self.core = core
         self.detach_every = detach_every
 
-    def forward(self, inputs: Tree, context: Any = None, lengths: Tensor | None = None) -> Any:
+    def forward(self, inputs: Tree, context: Tree = None, lengths: Tensor | None = None) -> Tree:
         """Unroll from the initial state.
 
         Args:

@@ -5,7 +5,9 @@ from typing import Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from saccade.images.config import ImageData, ImageFacts
 from saccade.pipeline.config import STRICT
+from saccade.pipeline.systems import Metric, Spec
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -16,3 +18,13 @@ class Config:
     """The paper's fc (two hidden layers) or conv (a convolution, a hidden layer), or modern, a small residual CNN."""
     hidden: int = Field(default=256, ge=1, le=16384)
     """Units of each hidden fully connected layer of fc and conv; the paper's are 64 and 256."""
+
+
+SPEC = Spec(
+    config=Config,
+    data=ImageData(),
+    facts=ImageFacts,
+    unit="images",
+    learning_term="cross_entropy",
+    metrics=(Metric("error_percent", "measured", "% test error", "Test error in percent."),),
+)

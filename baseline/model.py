@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from saccade.baseline.config import Config
 from saccade.errors import InputError
-from saccade.pipeline.contract import Shape
+from saccade.images.config import Shape
 from saccade.recurrent.core import RecurrentCore
 
 FILTERS, FILTER, STRIDE = 8, 10, 5

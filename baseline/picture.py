@@ -27,12 +27,12 @@ def picture(trace: Trace, t: float, example: int) -> Pixels:
     """
     assert t == 0, f"t = {t} of one look"
     probabilities = softmax(trace.outputs.logits[:, example].detach().float().cpu().numpy())
-    target = int(trace.targets[example])
-    truth = target if 0 <= target < len(trace.classes) else None
+    target = int(trace.batch.labels[example])
+    truth = target if 0 <= target < len(trace.facts.classes) else None
     shown = most_probable(probabilities, truth)
-    belief = Belief(probabilities[0], None, trace.classes, truth, shown, final=True)
+    belief = Belief(probabilities[0], None, trace.facts.classes, truth, shown, final=True)
     page = Page(WIDTH, HEIGHT)
-    _panel(page, trace.images[example].detach().float().cpu().numpy())
+    _panel(page, trace.batch.images[example].detach().float().cpu().numpy())
     bars(page, CHART, belief)
     page.text("One look", MARGIN, TITLE_BASELINE, 26, bold=True)
     headline(page, CHART.left, TITLE_BASELINE, CHART.width - VERDICT_ROOM, belief)

@@ -1,15 +1,22 @@
 """The verbs of `saccade draw`. Torch-free until one runs."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
-from saccade.draw.config import Config
-from saccade.terminal.verbs import AsJson, DataDir, RunOrShipped, RunPath, Split, StripFile, report, train_command
+from saccade.terminal.verbs import (
+    AsJson,
+    DataDir,
+    RunOrShipped,
+    RunPath,
+    SplitName,
+    StripFile,
+    evaluate_and_show,
+    train_command,
+)  # fmt: skip
 
 SYSTEM = "draw"
-HELP = "Write images step by step: DRAW."
 THEN = ("gif {} --count 36",)
 
 DEFAULT = Path("draw-mnist")
@@ -32,12 +39,18 @@ def evaluate(
     ] = None,
     judged: Annotated[int, typer.Option(min=1, max=10_000, help="Drawings of each class for it.")] = 100,
     data_dir: DataDir = None,
-    split: Split = "test",
+    split: SplitName = "test",
     as_json: AsJson = False,
 ) -> None:
     """Measure the bound on held-out images, nats an image; writes metrics.json and kl-per-step.png into RUN."""
-    model = {"importance_samples": samples}
-    report(SYSTEM, path, data_dir, split, as_json=as_json, model=model, judge=judge, judged=judged, then=THEN)
+    from saccade.draw.judge import agreement, open_judge
+
+    def judged_by(network: Any, source: Any) -> dict[str, Any]:
+        assert judge is not None
+        return agreement(network, open_judge(network, judge), source, split, judged)
+
+    model, further = {"importance_samples": samples}, judged_by if judge else None
+    evaluate_and_show(SYSTEM, path, data_dir, split, as_json=as_json, model=model, further=further, then=THEN)
 
 
 def generate(
@@ -61,31 +74,31 @@ def generate(
     as_json: AsJson = False,
 ) -> None:
     """Draw new images, from noise alone; without RUN by the shipped network."""
-    from saccade.draw import sheets as studio
-    from saccade.pipeline import trained as verbs
-    from saccade.terminal import screen as terminal
+    from saccade.draw import neighbours as nearest
+    from saccade.draw import sheets
+    from saccade.draw.painter import Painter
+    from saccade.pipeline.animate import show
+    from saccade.pipeline.checkpoint.locate import results_folder
+    from saccade.pipeline.trained import open_trained
+    from saccade.terminal import screen
 
-    path = path or (DEFAULT if text is None else DEFAULT_LABELLED)
-    network, source = verbs.open_network(path, SYSTEM), None
-    out = out or verbs.place(network.folder.path) / "sheet.png"
-    studio.check(films=[gif], sheets=[out, strip, neighbours])
-    if neighbours:
-        network, source = verbs.open_images(path, SYSTEM, data_dir)
-    labels = [-1] * count if text is None else studio.labels_of(text, network.folder.classes)
-    trace = studio.imagine(network, labels, seed)
+    network = open_trained(path or (DEFAULT if text is None else DEFAULT_LABELLED), SYSTEM)
+    assert isinstance(network, Painter)
+    out = out or results_folder(network.folder.path) / "sheet.png"
+    sheets.check(films=[gif], sheets=[out, strip, neighbours])
+    source = network.source(data_dir) if neighbours else None
+    trace = network.generate(count if text is None else text, seed).trace
     columns = None if text is None else len(text)
     found, wrote = {}, []
     if neighbours and source:
-        from saccade.draw.neighbours import compare, sheet
-
-        nearest, found["neighbours"] = compare(trace, source)
-        wrote.append(sheet(trace, nearest, neighbours))
+        near, found["neighbours"] = nearest.compare(trace, source)
+        wrote.append(nearest.sheet(trace, near, neighbours))
         if not as_json:
-            terminal.show_neighbours(found["neighbours"])
-    wrote.append(studio.sheet(network, trace, out, columns))
-    wrote += [studio.film(network, trace, gif, seconds, columns)] if gif else []
-    wrote += [studio.strip(network, trace, strip)] if strip else []
-    terminal.give({"wrote": wrote, **found}, as_json=as_json)
+            screen.show_neighbours(found["neighbours"])
+    wrote.append(sheets.sheet(trace, out, columns))
+    wrote += [show.write_film(trace, gif, seconds=seconds, columns=columns)] if gif else []
+    wrote += [show.write_strip(trace, strip)] if strip else []
+    screen.give({"wrote": [str(file) for file in wrote], **found}, as_json=as_json)
 
 
 def gif(
@@ -98,24 +111,26 @@ def gif(
     seconds: StepSeconds = 0.15,
     seed: Seed = 0,
     data_dir: DataDir = None,
-    split: Split = "test",
+    split: SplitName = "test",
     as_json: AsJson = False,
 ) -> None:
     """Show the canvases appear, and the window that writes move over them."""
-    from saccade.draw import sheets as studio
-    from saccade.pipeline import trained as verbs
-    from saccade.terminal import screen as terminal
+    from saccade.draw.painter import Painter
+    from saccade.pipeline.animate import show
+    from saccade.pipeline.checkpoint.locate import results_folder
+    from saccade.pipeline.trained import open_trained
+    from saccade.terminal import screen
 
+    network = open_trained(path, SYSTEM)
+    assert isinstance(network, Painter)
     if reconstruct:
-        network, source = verbs.open_images(path, SYSTEM, data_dir)
-        trace = verbs.look(network, verbs.held_out(source, split, index, count))
+        trace = network.look(network.held_out(network.source(data_dir), split, index, count))
         name = f"redrawing-{index}.gif"
     else:
-        network = verbs.open_network(path, SYSTEM)
-        trace, name = studio.imagine(network, [-1] * count, seed), "writing.gif"
-    wrote = [studio.film(network, trace, out or verbs.place(network.folder.path) / name, seconds)]
-    wrote += [studio.strip(network, trace, strip)] if strip else []
-    terminal.give({"wrote": wrote}, as_json=as_json)
+        trace, name = network.generate(count, seed).trace, "writing.gif"
+    wrote = [show.write_film(trace, out or results_folder(network.folder.path) / name, seconds=seconds)]
+    wrote += [show.write_strip(trace, strip)] if strip else []
+    screen.give({"wrote": [str(file) for file in wrote]}, as_json=as_json)
 
 
 def complete(
@@ -137,25 +152,29 @@ def complete(
     Without --mask and --keep, what is not transparent is given; in a digit without transparency, all but its
     blank side. The given pixels are shown as they are, in blue.
     """
-    from saccade.draw import sheets as studio
-    from saccade.pipeline import trained as verbs
-    from saccade.terminal import screen as terminal
+    from saccade.draw import sheets
+    from saccade.draw.painter import Painter
+    from saccade.pipeline.animate import show
+    from saccade.pipeline.checkpoint.locate import results_folder
+    from saccade.pipeline.trained import open_trained
+    from saccade.terminal import screen
 
-    network = verbs.open_network(path, SYSTEM)
-    part = studio.unfinished(network, image, mask, keep)
-    out = out or verbs.place(network.folder.path) / "endings.gif"
-    studio.check(films=[out], sheets=[strip])
-    trace, found = studio.finish(network, part, count, seed)
+    network = open_trained(path, SYSTEM)
+    assert isinstance(network, Painter)
+    part = network.unfinished(image, mask, keep)
+    out = out or results_folder(network.folder.path) / "endings.gif"
+    sheets.check(films=[out], sheets=[strip])
+    endings = network.complete(part, count, seed)
     columns = count if count <= ABREAST else None
-    wrote = [studio.film(network, trace, out, seconds, columns)]
-    wrote += [studio.strip(network, trace, strip)] if strip else []
+    wrote = [show.write_film(endings.trace, out, seconds=seconds, columns=columns)]
+    wrote += [show.write_strip(endings.trace, strip)] if strip else []
     if not as_json:
-        terminal.show_endings(found)
-    terminal.give({"wrote": wrote, **found}, as_json=as_json)
+        screen.show_endings(endings.found)
+    screen.give({"wrote": [str(file) for file in wrote], **endings.found}, as_json=as_json)
 
 
 VERBS = {
-    "train": train_command(SYSTEM, Config, THEN),
+    "train": train_command(SYSTEM, THEN),
     "eval": evaluate,
     "generate": generate,
     "gif": gif,

@@ -21,7 +21,9 @@ from torch import Tensor
 from saccade.draw import loss as objective
 from saccade.draw.config import Config
 from saccade.draw.model import Draw, Scene, State, Step
-from saccade.pipeline.contract import Trace
+from saccade.images.config import ImageFacts
+from saccade.images.source import ImageBatch
+from saccade.pipeline.contract import Episode, Trace
 from saccade.recurrent.core import RecurrentCore
 from saccade.recurrent.unroll import unroll
 
@@ -116,7 +118,7 @@ def complete(
     config: Config,
     image: Tensor,
     given: Tensor,
-    classes: tuple[str, ...],
+    facts: ImageFacts,
     *,
     count: int,
     seed: int,
@@ -132,10 +134,10 @@ def complete(
         given: bool [H, W], at least one True.
 
     Returns:
-        The trace, its outputs `Ending`s and its images the image, and how well what was given is explained.
+        The trace, its outputs `Ending`s and its batch the image, and how well what was given is explained.
     """
-    tried = math.ceil(2 * count / len(classes)) * len(classes) if config.labelled else count
-    labels = torch.arange(tried) % len(classes) if config.labelled else torch.full((tried,), -1)
+    tried = math.ceil(2 * count / len(facts.classes)) * len(facts.classes) if config.labelled else count
+    labels = torch.arange(tried) % len(facts.classes) if config.labelled else torch.full((tried,), -1)
     device = core.generator.canvas.device
     scene = Scene(image.to(device).expand(tried, -1, -1, -1), labels.to(device))
     holes = given.to(device).expand(tried, 1, -1, -1)
@@ -148,7 +150,8 @@ def complete(
     best = fit.bound.argsort()[:count].sort().values
     where = holes[:, 0].expand(len(step.canvas), -1, -1, -1)
     ending = Ending(*(part[:, best] for part in (step.canvas, step.write, step.log_scale, where)))
-    return Trace(ending, scene.images[best], labels[best.cpu()], classes), Fit(*(part[best] for part in fit))
+    batch = ImageBatch(scene.images[best], labels[best.cpu()])
+    return Trace("draw", ending, Episode(None, None), batch, facts), Fit(*(part[best] for part in fit))
 
 
 def _kept(step: Step, wrong: Tensor, scene: Scene, given: Tensor, config: Config) -> tuple[Tensor, Tensor]:

@@ -20,7 +20,7 @@ from saccade.draw.fused_backward import passage
 from saccade.draw.fused_forward import Begin, Weights
 from saccade.draw.fused_windows import Optics
 from saccade.draw.windows import WholeReader, WholeWriter, WindowReader, WindowWriter
-from saccade.pipeline.contract import Shape
+from saccade.images.config import Shape
 from saccade.recurrent.cells import LSTM, LSTMState, build_core
 from saccade.recurrent.core import RecurrentCore
 from saccade.recurrent.shared_weights import affine

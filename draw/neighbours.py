@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from saccade.images.source import Source
-from saccade.pipeline.animate import film as animate
+from saccade.images.source import ImageBatch, ImageSource
+from saccade.pipeline.animate import film
 from saccade.pipeline.animate.page import Page, magnified_size, resize, to_pixels
 from saccade.pipeline.animate.palette import QUIET
-from saccade.pipeline.contract import Batch, Trace
+from saccade.pipeline.contract import Trace
 
 REFERENCE = 100
 """Held-out images whose own distances are given for comparison."""
@@ -30,7 +30,7 @@ class Neighbours(NamedTuple):
     labels: Tensor  # int64 [B]
 
 
-def nearest(pictures: Tensor, batches: Iterable[Batch]) -> Neighbours:
+def nearest(pictures: Tensor, batches: Iterable[ImageBatch]) -> Neighbours:
     """The nearest of all images in `batches` to each picture, float32 [B, C, H, W] in [0, 1], by L2 over the pixels.
 
     Memory: one batch and its distances [B, batch] at a time.
@@ -55,24 +55,24 @@ def nearest(pictures: Tensor, batches: Iterable[Batch]) -> Neighbours:
     return best
 
 
-def compare(trace: Trace, source: Source) -> tuple[Neighbours, dict[str, Any]]:
+def compare(trace: Trace, source: ImageSource) -> tuple[Neighbours, dict[str, Any]]:
     """The neighbours of what was drawn (its mean images), and their distances beside those of held-out images.
 
     Raises:
         InputError: training images that are drawn anew for every batch.
     """
-    found = nearest(trace.images.to(source.device), source.stored())
+    found = nearest(trace.batch.images.to(source.device), source.stored())
     held_out = nearest(source.held_out("test").images[:REFERENCE], source.stored())
     rows = zip(found.distance.tolist(), found.index.tolist(), found.labels.tolist(), strict=True)
-    pairs = [{"distance": d, "training_image": i, "class": source.classes[label]} for d, i, label in rows]
+    pairs = [{"distance": d, "training_image": i, "class": source.facts.classes[label]} for d, i, label in rows]
     medians = {"median_distance": found.distance.median().item()}
     medians |= {"held_out_median_distance": held_out.distance.median().item()}
     return found, {**medians, "nearest": pairs}
 
 
-def sheet(trace: Trace, found: Neighbours, path: Path) -> str:
+def sheet(trace: Trace, found: Neighbours, path: Path) -> Path:
     """Write every drawn image with its nearest training image to its right, and their distance, as one PNG."""
-    pictures, others = trace.images.cpu().numpy(), found.images.cpu().numpy()
+    pictures, others = trace.batch.images.cpu().numpy(), found.images.cpu().numpy()
     height, width = pictures.shape[2:]
     width, height = magnified_size(width, height, TILE)
     pairs = []
@@ -82,7 +82,7 @@ def sheet(trace: Trace, found: Neighbours, path: Path) -> str:
         page.paste(resize(to_pixels(other), width, height), width + GAP, 0)
         page.text(f"distance {distance:.1f}", width + GAP / 2, height + CAPTION - 5, 12, QUIET, align="middle")
         pairs.append(page.pixels())
-    return str(animate.write_strip(path, pairs, max(1, round(math.sqrt(len(pairs) / 2)))))
+    return film.write_strip(path, pairs, max(1, round(math.sqrt(len(pairs) / 2))))
 
 
 def _choose(condition: Tensor, ours: Tensor, theirs: Tensor) -> Tensor:

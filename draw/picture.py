@@ -25,7 +25,7 @@ WIDEST = 0.025  # of a panel's side, the frame of the blurriest window
 GIVEN = 0.4  # how far towards blue the given pixels of an ending are tinted
 
 
-class Moment(NamedTuple):
+class Frame(NamedTuple):
     """What a frame shows: canvas and image [C, H, W] in [0, 1] and windows, see `windows.RECTANGLE`."""
 
     step: float
@@ -37,7 +37,7 @@ class Moment(NamedTuple):
     given: NDArray[np.bool_] | None  # [H, W], of an ending
 
 
-def moment(trace: Trace, t: float, example: int) -> Moment:
+def read_frame(trace: Trace, t: float, example: int) -> Frame:
     """The trace at time t; the image is there only if it was read."""
     outputs, before, after = trace.outputs, math.floor(t), math.ceil(t)
 
@@ -47,13 +47,13 @@ def moment(trace: Trace, t: float, example: int) -> Moment:
 
     canvas = 1 / (1 + np.exp(-np.clip(at(outputs.canvas), -60, 60)))
     reads, ends = hasattr(outputs, "read"), hasattr(outputs, "given")
-    image = trace.images[example].detach().float().cpu().numpy() if reads or ends else None
+    image = trace.batch.images[example].detach().float().cpu().numpy() if reads or ends else None
     given = outputs.given[before, example].cpu().numpy() if ends else None
     read = at(outputs.read) if reads else None
-    return Moment(t, len(outputs.canvas), canvas, at(outputs.write), image, read, given)
+    return Frame(t, len(outputs.canvas), canvas, at(outputs.write), image, read, given)
 
 
-def finished(now: Moment) -> Pixels:
+def finished(now: Frame) -> Pixels:
     """The canvas uint8 [H, W, 3], with the given part of an ending laid over it and tinted."""
     drawn = to_pixels(now.canvas)
     if now.given is None or now.image is None:
@@ -64,7 +64,7 @@ def finished(now: Moment) -> Pixels:
 
 def picture(trace: Trace, t: float, example: int) -> Pixels:
     """The frame that shows one drawing at large: uint8 [540, 960, 3]."""
-    now = moment(trace, t, example)
+    now = read_frame(trace, t, example)
     page = Page(WIDTH, HEIGHT)
     x = page.text(f"Step {math.floor(now.step) + 1} ", MARGIN, TITLE_BASELINE, 26, bold=True)
     page.text(f"of {now.steps}", x, TITLE_BASELINE, 26, QUIET)
@@ -87,7 +87,7 @@ def tile(trace: Trace, t: float, example: int) -> Pixels:
 
     The last frame shows what was drawn without a window. Returns uint8 [166, 160 or 328, 3].
     """
-    now = moment(trace, t, example)
+    now = read_frame(trace, t, example)
     done = now.step == now.steps - 1
     left = 0 if now.read is None else TILE + 2 * TILE_PROGRESS - 4
     page = Page(left + TILE, TILE + TILE_PROGRESS)
@@ -119,7 +119,7 @@ def _panel(page: Page, panel: Box, pixels: Pixels, window: NDArray[np.floating] 
     page.paste(stage.image, panel.left, panel.top)
 
 
-def _progress(page: Page, box: Box, now: Moment) -> None:
+def _progress(page: Page, box: Box, now: Frame) -> None:
     """How far the drawing has come."""
     page.fill(box, FAINT)
     page.fill(Box(box.left, box.top, round(box.width * (now.step + 1) / now.steps), box.height), QUIET)

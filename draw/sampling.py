@@ -6,15 +6,17 @@ from torch import Tensor
 from saccade.draw.config import Config
 from saccade.draw.model import Draw
 from saccade.errors import InputError
-from saccade.pipeline.contract import Trace
+from saccade.images.config import ImageFacts
+from saccade.images.source import ImageBatch
+from saccade.pipeline.contract import Episode, Trace
 from saccade.recurrent.unroll import unroll
 
 
 @torch.no_grad()
-def generate(core: Draw, config: Config, labels: Tensor, classes: tuple[str, ...], seed: int) -> Trace:
+def generate(core: Draw, config: Config, labels: Tensor, facts: ImageFacts, seed: int) -> Trace:
     """Draw one image for each label, int64 [B]; a label of -1 lets the network choose what it draws.
 
-    The trace's outputs are the generator's `Stroke`s, its images the finished canvases.
+    The trace's outputs are the generator's `Stroke`s, its batch the finished canvases and their labels.
 
     Raises:
         InputError: classes asked of a network that knows none.
@@ -26,8 +28,9 @@ def generate(core: Draw, config: Config, labels: Tensor, classes: tuple[str, ...
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(len(labels), config.steps, config.latent, generator=generator).transpose(0, 1)
     if config.labelled:  # it has never drawn without a class: choose for it
-        drawn = torch.randint(len(classes), labels.shape, generator=generator)
+        drawn = torch.randint(len(facts.classes), labels.shape, generator=generator)
         labels = torch.where(labels < 0, drawn, labels)
     context = labels.to(device) if config.labelled else None
     strokes, _ = unroll(core.generator, noise.to(device), core.generator.initial_state(len(labels)), context)
-    return Trace(strokes, torch.sigmoid(strokes.canvas[-1]), labels, classes)
+    drawn = ImageBatch(torch.sigmoid(strokes.canvas[-1]), labels)
+    return Trace("draw", strokes, Episode(noise, context, labels), drawn, facts)

@@ -9,9 +9,9 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from saccade.errors import InputError
+from saccade.images.config import Shape
 from saccade.images.mnist_framing import FAINTEST
 from saccade.images.picture_files import decode, open_image
-from saccade.pipeline.contract import Shape
 
 Side = Literal["top", "bottom", "left", "right"]
 

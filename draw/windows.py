@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from saccade.errors import InputError
-from saccade.pipeline.contract import Shape
+from saccade.images.config import Shape
 from saccade.recurrent.gaussian_window import Window, filterbanks, from_draw, read_through, write_window
 from saccade.recurrent.shared_weights import affine
 

@@ -5,11 +5,20 @@ from typing import Annotated
 
 import typer
 
-from saccade.glimpse.config import Config
-from saccade.terminal.verbs import AsJson, DataDir, RunPath, Split, StripFile, eval_command, train_command
+from saccade.terminal.verbs import (
+    AsJson,
+    Count,
+    DataDir,
+    Index,
+    RunPath,
+    SplitName,
+    StripFile,
+    eval_command,
+    film_name,
+    train_command,
+)  # fmt: skip
 
 SYSTEM = "glimpse"
-HELP = "Read images by a few glimpses: the Recurrent Attention Model."
 THEN = ("gif {} --index 7",)
 
 DEFAULT = Path("ram-mnist")
@@ -21,29 +30,33 @@ Seconds = Annotated[float, typer.Option(min=0.02, max=10, help="Seconds a glimps
 
 def gif(
     path: RunPath,
-    index: Annotated[int, typer.Option(help="Which image of the split, from 0.")] = 0,
-    count: Annotated[int, typer.Option(help="So many images from there on, beside one another.")] = 1,
+    index: Index = 0,
+    count: Count = 1,
     out: Annotated[Path | None, typer.Option(help="File (.gif, .webp, .png); or RUN/gaze-INDEX.gif.")] = None,
     strip: StripFile = None,
     condition: Condition = None,
     seconds: Seconds = 0.8,
     data_dir: DataDir = None,
-    split: Split = "test",
+    split: SplitName = "test",
     as_json: AsJson = False,
 ) -> None:
     """Show where the network looks, what it sees there, and what it believes."""
-    from saccade.pipeline import trained as verbs
-    from saccade.terminal import screen as terminal
+    from saccade.glimpse.reader import readings
+    from saccade.pipeline.animate import show
+    from saccade.pipeline.checkpoint.locate import results_folder
+    from saccade.pipeline.trained import open_trained
+    from saccade.terminal import screen
 
-    network, source = verbs.open_images(path, SYSTEM, data_dir)
-    batch = verbs.held_out(source, split, index, count)
-    name = f"gaze-{index}.gif" if count == 1 else f"gaze-{index}-to-{index + count - 1}.gif"
-    trace = verbs.look(network, batch, condition)
-    wrote = verbs.draw(network, trace, out or verbs.place(network.folder.path) / name, strip, seconds)
-    result = {"wrote": wrote, "split": split, "answers": verbs.answers(trace, range(index, index + count))}
+    network = open_trained(path, SYSTEM)
+    batch = network.held_out(network.source(data_dir), split, index, count)
+    trace = network.look(batch, condition)
+    wrote = [show.write_strip(trace, strip)] if strip else []
+    file = out or results_folder(network.folder.path) / film_name("gaze", index, count)
+    wrote.append(show.write_film(trace, file, seconds=seconds))
+    answers = screen.answers(readings(trace), range(index, index + count))
     if not as_json:
-        terminal.show_answers(result["answers"])
-    terminal.give(result, as_json=as_json)
+        screen.show_answers(answers)
+    screen.give({"wrote": [str(file) for file in wrote], "split": split, "answers": answers}, as_json=as_json)
 
 
 def read(
@@ -56,20 +69,24 @@ def read(
     as_json: AsJson = False,
 ) -> None:
     """Read your own image files: label, probabilities and gaze."""
-    from saccade.pipeline import trained as verbs
-    from saccade.terminal import screen as terminal
+    from saccade.glimpse.reader import Reader, readings
+    from saccade.pipeline.animate import show
+    from saccade.pipeline.trained import open_trained
+    from saccade.terminal import screen
 
-    network = verbs.open_network(run, SYSTEM)
-    trace = verbs.look(network, verbs.read_files(network, files), condition)
-    wrote = verbs.draw(network, trace, gif, strip, seconds)
-    answers = verbs.answers(trace, [str(file) for file in files])
+    network = open_trained(run, SYSTEM)
+    assert isinstance(network, Reader)
+    trace = network.trace(files, condition)
+    wrote = [show.write_strip(trace, strip)] if strip else []
+    wrote += [show.write_film(trace, gif, seconds=seconds)] if gif else []
+    answers = screen.answers(readings(trace), [str(file) for file in files])
     if not as_json:
-        terminal.show_answers(answers)
-    terminal.give({"wrote": wrote, "answers": answers}, as_json=as_json)
+        screen.show_answers(answers)
+    screen.give({"wrote": [str(file) for file in wrote], "answers": answers}, as_json=as_json)
 
 
 VERBS = {
-    "train": train_command(SYSTEM, Config, THEN),
+    "train": train_command(SYSTEM, THEN),
     "eval": eval_command(SYSTEM, THEN),
     "gif": gif,
     "read": read,

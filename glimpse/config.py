@@ -5,7 +5,9 @@ from typing import Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from saccade.images.config import ImageData, ImageFacts
 from saccade.pipeline.config import STRICT
+from saccade.pipeline.systems import Metric, Spec
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -52,3 +54,26 @@ class Config:
     """The log-probability reward is never below this, nats."""
     reinforce_weight: float = Field(default=1.0, ge=0)
     """Weight of the REINFORCE term in the loss."""
+
+
+NOTE = (
+    "Test error in percent, one rollout with the policy's mean; next to it other ways to answer, and the same weights "
+    "made to look elsewhere: by a fixed scan, at random, at the centre, where another image was seen."
+)
+
+SPEC = Spec(
+    config=Config,
+    data=ImageData(),
+    facts=ImageFacts,
+    unit="images",
+    learning_term="classification",
+    metrics=(
+        Metric("error_percent", "measured", "% test error", NOTE),
+        Metric("error_percent.one_rollout", "one rollout"),
+        Metric("error_percent.averaged", "average of 10"),
+        Metric("controls.fixed_scan", "fixed scan"),
+        Metric("controls.random", "random"),
+        Metric("controls.centre", "centre"),
+        Metric("controls.another_image", "another image's"),
+    ),
+)

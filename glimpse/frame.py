@@ -12,7 +12,7 @@ from saccade.pipeline.contract import Trace
 LANDED = 0.6  # the part of a step's time that the eye takes to move
 
 
-class Moment(NamedTuple):
+class Frame(NamedTuple):
     """What is to be seen of one example at time t."""
 
     image: Pixels  # [H, W, 3]
@@ -27,7 +27,7 @@ class Moment(NamedTuple):
     belief: Belief
 
 
-def moment(trace: Trace, t: float, example: int) -> Moment:
+def read_frame(trace: Trace, t: float, example: int) -> Frame:
     """Read one example at time t out of a trace."""
     outputs = trace.outputs
     location, windows, logits, patches = (
@@ -42,14 +42,14 @@ def moment(trace: Trace, t: float, example: int) -> Moment:
     landed = part >= LANDED
     step = after if landed else start
     probabilities = softmax(logits)
-    target = int(trace.targets[example])
-    truth = target if 0 <= target < len(trace.classes) else None
+    target = int(trace.batch.labels[example])
+    truth = target if 0 <= target < len(trace.facts.classes) else None
     believed = _between(probabilities[start], probabilities[after], learned)
     earlier = probabilities[step - 1] if step else None
     gaze = _between(location[start], location[after], moved)
     path = [*location[: start + 1], gaze] if part else location[: start + 1]
-    image = trace.images[example].detach().float().cpu().numpy()
-    return Moment(
+    image = trace.batch.images[example].detach().float().cpu().numpy()
+    return Frame(
         to_pixels(image),
         step,
         steps,
@@ -59,7 +59,7 @@ def moment(trace: Trace, t: float, example: int) -> Moment:
         [to_pixels(patch) for patch in patches[step]],
         [to_pixels(patch) for patch in patches[:step, 0]],
         0 < part < LANDED,
-        Belief(believed, earlier, trace.classes, truth, most_probable(probabilities, truth), t == steps - 1),
+        Belief(believed, earlier, trace.facts.classes, truth, most_probable(probabilities, truth), t == steps - 1),
     )
 
 

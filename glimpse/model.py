@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from saccade.errors import InputError
 from saccade.glimpse.config import Config
 from saccade.glimpse.sensor import Canvas, Retina
-from saccade.pipeline.contract import Shape
+from saccade.images.config import Shape
 from saccade.recurrent.cells import build_core
 from saccade.recurrent.core import AnyCore, RecurrentCore
 from saccade.recurrent.gaussian_window import Window, read_window

@@ -4,7 +4,7 @@
 sees nothing, as the eye does in a saccade; then they have landed, the new patches appear and the belief changes.
 """
 
-from saccade.glimpse.frame import Moment, moment
+from saccade.glimpse.frame import Frame, read_frame
 from saccade.pipeline.animate.belief_chart import bars, headline, headline_width, percent, verdict
 from saccade.pipeline.animate.page import Box, Page, Pixels, Point, magnified_size, resize, shorten, text_width
 from saccade.pipeline.animate.palette import (
@@ -45,7 +45,7 @@ def picture(trace: Trace, t: float, example: int) -> Pixels:
     Returns:
         uint8 [540, 960, 3].
     """
-    now = moment(trace, t, example)
+    now = read_frame(trace, t, example)
     page = Page(WIDTH, HEIGHT)
     _panel(page, PANEL, now)
     _retina(page, RETINA, now)
@@ -65,7 +65,7 @@ def tile(trace: Trace, t: float, example: int) -> Pixels:
 
     Arguments as `picture`. Returns uint8 [280, 240, 3].
     """
-    now = moment(trace, t, example)
+    now = read_frame(trace, t, example)
     belief, baseline = now.belief, TILE + 24
     page = Page(TILE, TILE + TILE_CAPTION)
     _panel(page, Box(0, 0, TILE, TILE), now)
@@ -90,7 +90,7 @@ def image_box(panel: Box, width: int, height: int) -> Box:
     return Box(panel.left + (panel.width - across) // 2, panel.top + (panel.height - down) // 2, across, down)
 
 
-def _panel(page: Page, panel: Box, now: Moment) -> None:
+def _panel(page: Page, panel: Box, now: Frame) -> None:
     """The image on its stage, every scale's window around the gaze, and the gaze's path; all cut off at the panel."""
     stage = Page(panel.width, panel.height, STAGE)
     box = image_box(Box(0, 0, panel.width, panel.height), now.image.shape[1], now.image.shape[0])
@@ -127,7 +127,7 @@ def _captions(page: Page) -> None:
     page.fill(Box(round(right - text_width("before", 15)) - 9, CAPTION_BASELINE - 12, 2, 14), INK)
 
 
-def _retina(page: Page, box: Box, now: Moment) -> None:
+def _retina(page: Page, box: Box, now: Frame) -> None:
     """Each scale's patch, magnified, in a frame of its window's shade; dimmed while the gaze moves."""
     scales, gap, frame = len(now.patches), 10, 3
     side = min(box.width, (box.height - gap * (scales - 1)) // scales) - 2 * frame
@@ -159,7 +159,7 @@ def _earlier(page: Page, box: Box, patches: list[Pixels]) -> None:
         page.paste(resize(patch, width, height), left, top)
 
 
-def _progress(page: Page, box: Box, now: Moment) -> None:
+def _progress(page: Page, box: Box, now: Frame) -> None:
     """A segment for each glimpse, filled as far as the gaze has come."""
     gap = 4 if box.width / now.steps > 12 else 0
     for i in range(now.steps):

@@ -12,53 +12,152 @@ from saccade.glimpse.config import Config
 from saccade.glimpse.loss import advantages, hybrid_loss, rewards
 from saccade.glimpse.model import RAM, Glimpse, Looking, fixed_scan
 from saccade.glimpse.picture import picture, tile
-from saccade.pipeline.contract import Batch, Episode, Loss, Shape
+from saccade.glimpse.reader import Reader
+from saccade.images.config import ImageFacts
+from saccade.images.source import ImageBatch
+from saccade.images.system import ImageSystem
+from saccade.pipeline.animate.page import Pixels
+from saccade.pipeline.contract import Episode, Loss, Trace
 from saccade.pipeline.evaluate.classification import confusion, error_percent
-
-__all__ = [
-    "Config",
-    "build",
-    "conditions",
-    "episode",
-    "health",
-    "loss",
-    "metrics",
-    "picture",
-    "replays",
-    "report",
-    "tile",
-    "warnings",
-]
 
 AVERAGED_ROLLOUTS = 10
 COLLAPSED_SPREAD = 0.02  # image coordinates: half a pixel of a 60-pixel image
 
 
-def build(config: Config, shape: Shape) -> RAM:
-    """A freshly initialised model for images and classes of that shape."""
-    return RAM(config, shape)
+class GlimpseSystem(ImageSystem[Config, Glimpse]):
+    """RAM as a system."""
 
+    glide_frames = 4
 
-def episode(batch: Batch, config: Config, generator: torch.Generator, *, progress: float = 1.0) -> Episode:
-    """Draw all randomness of one episode.
+    def trained(self) -> type[Reader]:
+        """Return the class of a trained RAM."""
+        return Reader
 
-    With M rollouts the batch is repeated M times, rollout by rollout. Noise is drawn on the generator's device.
-    """
-    images = batch.images.repeat(config.rollouts, 1, 1, 1)
-    targets = batch.labels.repeat(config.rollouts)
-    steps, examples, device = config.glimpses, len(images), images.device
-    noise = torch.randn(steps, examples, 2, generator=generator).to(device)
-    uniform = torch.rand(steps, examples, 2, generator=generator).to(device) * 2 - 1
-    if config.gaze == "mean":
-        noise = torch.zeros_like(noise)
-    std = config.std * (config.final_std / config.std) ** progress
-    inputs = Looking(
-        noise,
-        _forced(config, uniform),
-        torch.full((steps, examples), std, device=device),
-        torch.eye(steps, device=device)[:, None].expand(-1, examples, -1),
-    )
-    return Episode(inputs, images, targets)
+    def build(self, config: Config, facts: ImageFacts) -> RAM:
+        """Build a freshly initialised network."""
+        return RAM(config, facts.shape)
+
+    def episode(
+        self, batch: ImageBatch, config: Config, generator: torch.Generator, *, progress: float = 1.0
+    ) -> Episode:
+        """Draw all randomness of one episode.
+
+        With M rollouts the batch is repeated M times, rollout by rollout. Noise is drawn on the generator's device.
+        """
+        images = batch.images.repeat(config.rollouts, 1, 1, 1)
+        targets = batch.labels.repeat(config.rollouts)
+        steps, examples, device = config.glimpses, len(images), images.device
+        noise = torch.randn(steps, examples, 2, generator=generator).to(device)
+        uniform = torch.rand(steps, examples, 2, generator=generator).to(device) * 2 - 1
+        if config.gaze == "mean":
+            noise = torch.zeros_like(noise)
+        std = config.std * (config.final_std / config.std) ** progress
+        inputs = Looking(
+            noise,
+            _forced(config, uniform),
+            torch.full((steps, examples), std, device=device),
+            torch.eye(steps, device=device)[:, None].expand(-1, examples, -1),
+        )
+        return Episode(inputs, images, targets)
+
+    def loss(self, outputs: Glimpse, episode: Episode, config: Config) -> Loss:
+        """The hybrid loss of section 3.2."""
+        return hybrid_loss(outputs, episode.inputs.std, episode.targets, config)
+
+    def metrics(self, outputs: Glimpse, episode: Episode, config: Config) -> dict[str, Tensor]:
+        """Measure each image: the belief after every glimpse, averaged over the rollouts [B, T, K], the first rollout's
+        locations [B, T, 2], and the label [B]."""
+        rollouts, images = config.rollouts, len(episode.targets) // config.rollouts
+        probabilities = F.softmax(outputs.logits, dim=2).unflatten(1, (rollouts, images)).mean(1)  # [T, B, K]
+        return {
+            "probabilities": probabilities.transpose(0, 1),
+            "location": outputs.location[:, :images].transpose(0, 1),
+            "target": episode.targets[:images],
+        }
+
+    def replays(self, outputs: Glimpse, episode: Episode, config: Config) -> dict[str, Episode]:
+        """Episodes made from a trace: every image looked at where its neighbour in the batch was looked at."""
+        borrowed = episode.inputs._replace(forced=outputs.location.roll(1, dims=1))
+        return {"another_image": episode._replace(inputs=borrowed)}
+
+    def health(self, outputs: Glimpse, episode: Episode, config: Config) -> dict[str, float]:
+        """Return the error of the batch, and signs that the policy is alive; distances in image coordinates.
+
+        gaze_entropy_nats is that of the policy's means over a 10 x 10 grid: 0 when all images are looked at in the same
+        places.
+        """
+        correct = outputs.logits[-1].argmax(1) == episode.targets
+        found = {"error_percent": 100 * (1 - correct.float().mean().item())}
+        if config.policy != "learned":
+            return found
+        means = outputs.mean.detach()[1:] if config.start != "learned" else outputs.mean.detach()
+        if len(means) == 0:
+            return found
+        found["gaze_centre_distance"] = means.norm(dim=2).mean().item()
+        found["gaze_spread"] = means.std(dim=1).mean().item() if means.shape[1] > 1 else 0.0
+        found["gaze_saturated"] = (means.abs() > 0.9).float().mean().item()
+        cells = ((means + 1) * 5).long().clamp(0, 9)
+        counts = torch.bincount((cells[..., 0] * 10 + cells[..., 1]).flatten(), minlength=100).float()
+        found["gaze_entropy_nats"] = torch.special.entr(counts / counts.sum()).sum().item()
+        if config.attention == "hard":
+            reward = rewards(outputs.logits[-1], episode.targets, config)
+            found["reward"] = reward.mean().item()
+            found["advantage_variance"] = advantages(reward, outputs.baseline, config.rollouts).var().item()
+        return found
+
+    def warnings(self, health: Mapping[str, float], config: Config) -> list[str]:
+        """Signs that the policy has collapsed: it looks at the same place whatever it saw, or only at the border."""
+        found = []
+        if health.get("gaze_spread", 1.0) < COLLAPSED_SPREAD:
+            found.append(
+                "the policy looks at the same places in every image (gaze_spread near 0): it may have collapsed"
+            )
+        if health.get("gaze_saturated", 0.0) > 0.5:
+            found.append("most glimpses are pressed against the border: it may have collapsed; try a larger std")
+        return found
+
+    def conditions(self, config: Config) -> dict[str, Config]:
+        """The learned gaze three ways, and the controls: the same weights made to look elsewhere."""
+        found = {
+            "mean_policy": replace(config, gaze="mean", rollouts=1),
+            "one_rollout": replace(config, gaze="sampled", rollouts=1),
+            "averaged": replace(config, gaze="sampled", rollouts=AVERAGED_ROLLOUTS),
+        }
+        for control in ("fixed-scan", "random", "centre"):
+            found[control.replace("-", "_")] = replace(config, policy=control, rollouts=1)
+        return found
+
+    def report(self, results: Mapping[str, Mapping[str, Tensor]], config: Config) -> dict[str, Any]:
+        """metrics.json's part: test errors, error per glimpse, confusion matrix, what other gazes would give."""
+        error = {
+            name: error_percent(result["probabilities"][:, -1], result["target"]) for name, result in results.items()
+        }
+        main = results["mean_policy"]
+        probabilities, target = main["probabilities"], main["target"]
+        controls = ("fixed_scan", "random", "centre", "another_image")
+        return {
+            "error_percent": {
+                **{name: error[name] for name in ("mean_policy", "one_rollout", "averaged")},
+                "rollouts": AVERAGED_ROLLOUTS,
+            },
+            "controls": {name: error[name] for name in controls if name in error},
+            "glimpses": config.glimpses,
+            "error_percent_per_glimpse": [error_percent(p, target) for p in probabilities.unbind(1)],
+            "confusion": confusion(probabilities[:, -1], target),
+            "gaze_std": main["location"].std(dim=0).mean(1).tolist(),
+        }
+
+    def picture(self, trace: Trace, t: float, example: int) -> Pixels:
+        """Draw the frame that shows a class one glimpse."""
+        return picture(trace, t, example)
+
+    def tile(self, trace: Trace, t: float, example: int) -> Pixels:
+        """Draw a small frame for a wall of many."""
+        return tile(trace, t, example)
+
+    def showcase_caption(self) -> str:
+        """Return the sentence under a report's film."""
+        return "Six test images: where the gaze goes, and what the network believes."
 
 
 def _forced(config: Config, uniform: Tensor) -> Tensor:
@@ -77,89 +176,4 @@ def _forced(config: Config, uniform: Tensor) -> Tensor:
     return forced
 
 
-def loss(outputs: Glimpse, episode: Episode, config: Config) -> Loss:
-    """The hybrid loss of section 3.2."""
-    return hybrid_loss(outputs, episode.inputs.std, episode.targets, config)
-
-
-def metrics(outputs: Glimpse, episode: Episode, config: Config) -> dict[str, Tensor]:
-    """Per image: the belief after every glimpse, averaged over the rollouts [T, B, K], and the first gaze [T, B, 2]."""
-    rollouts, images = config.rollouts, len(episode.targets) // config.rollouts
-    probabilities = F.softmax(outputs.logits, dim=2).unflatten(1, (rollouts, images)).mean(1)
-    return {
-        "probabilities": probabilities,
-        "location": outputs.location[:, :images],
-        "target": episode.targets[:images],
-    }
-
-
-def replays(outputs: Glimpse, episode: Episode, config: Config) -> dict[str, Episode]:
-    """Episodes made from a trace: every image looked at where its neighbour in the batch was looked at."""
-    borrowed = episode.inputs._replace(forced=outputs.location.roll(1, dims=1))
-    return {"another_image": episode._replace(inputs=borrowed)}
-
-
-def health(outputs: Glimpse, episode: Episode, config: Config) -> dict[str, float]:
-    """Accuracy of the batch, and whether the policy is alive; distances in image coordinates.
-
-    gaze_entropy_nats: of the policy's means over a 10 x 10 grid, 0 when all images are looked at in the same places.
-    """
-    correct = outputs.logits[-1].argmax(1) == episode.targets
-    found = {"error_percent": 100 * (1 - correct.float().mean().item())}
-    if config.policy != "learned":
-        return found
-    means = outputs.mean.detach()[1:] if config.start != "learned" else outputs.mean.detach()
-    if len(means) == 0:
-        return found
-    found["gaze_centre_distance"] = means.norm(dim=2).mean().item()
-    found["gaze_spread"] = means.std(dim=1).mean().item() if means.shape[1] > 1 else 0.0
-    found["gaze_saturated"] = (means.abs() > 0.9).float().mean().item()
-    cells = ((means + 1) * 5).long().clamp(0, 9)
-    counts = torch.bincount((cells[..., 0] * 10 + cells[..., 1]).flatten(), minlength=100).float()
-    found["gaze_entropy_nats"] = torch.special.entr(counts / counts.sum()).sum().item()
-    if config.attention == "hard":
-        reward = rewards(outputs.logits[-1], episode.targets, config)
-        found["reward"] = reward.mean().item()
-        found["advantage_variance"] = advantages(reward, outputs.baseline, config.rollouts).var().item()
-    return found
-
-
-def warnings(health: Mapping[str, float], config: Config) -> list[str]:
-    """Signs that the policy has collapsed: it looks at the same place whatever it saw, or only at the border."""
-    found = []
-    if health.get("gaze_spread", 1.0) < COLLAPSED_SPREAD:
-        found.append("the policy looks at the same places in every image (gaze_spread near 0): it may have collapsed")
-    if health.get("gaze_saturated", 0.0) > 0.5:
-        found.append("most glimpses are pressed against the border: it may have collapsed; try a larger std")
-    return found
-
-
-def conditions(config: Config) -> dict[str, Config]:
-    """The learned gaze three ways, and the controls: the same weights made to look elsewhere."""
-    found = {
-        "mean_policy": replace(config, gaze="mean", rollouts=1),
-        "one_rollout": replace(config, gaze="sampled", rollouts=1),
-        "averaged": replace(config, gaze="sampled", rollouts=AVERAGED_ROLLOUTS),
-    }
-    for control in ("fixed-scan", "random", "centre"):
-        found[control.replace("-", "_")] = replace(config, policy=control, rollouts=1)
-    return found
-
-
-def report(results: Mapping[str, Mapping[str, Tensor]], config: Config) -> dict[str, Any]:
-    """metrics.json's part: test errors, error per glimpse, confusion matrix, what other gazes would give."""
-    error = {name: error_percent(result["probabilities"][-1], result["target"]) for name, result in results.items()}
-    main = results["mean_policy"]
-    probabilities, target = main["probabilities"], main["target"]
-    controls = ("fixed_scan", "random", "centre", "another_image")
-    return {
-        "error_percent": {
-            **{name: error[name] for name in ("mean_policy", "one_rollout", "averaged")},
-            "rollouts": AVERAGED_ROLLOUTS,
-        },
-        "controls": {name: error[name] for name in controls if name in error},
-        "glimpses": config.glimpses,
-        "error_percent_per_glimpse": [error_percent(p, target) for p in probabilities],
-        "confusion": confusion(probabilities[-1], target),
-        "gaze_std": main["location"].std(dim=1).mean(1).tolist(),
-    }
+SYSTEM = GlimpseSystem()

@@ -23,13 +23,14 @@ from saccade.bench.robustness import robustness
 from saccade.bench.timing import interleaved, throughput, traced
 from saccade.bench.training import Job, jobs_of, train_all
 from saccade.errors import InputError
-from saccade.images import source as data
-from saccade.pipeline import trained as verbs
+from saccade.images.config import ImageData
+from saccade.images.source import ImageBatch, load_images
 from saccade.pipeline.checkpoint.atomic_files import lock, read_json, unwritable, write_json
 from saccade.pipeline.checkpoint.run_log import read_log, train_seconds
-from saccade.pipeline.contract import Batch, load
-from saccade.pipeline.provenance import facts
-from saccade.terminal import screen as terminal
+from saccade.pipeline.contract import load_system
+from saccade.pipeline.provenance import provenance
+from saccade.pipeline.trained import open_trained
+from saccade.terminal import screen
 from saccade.terminal.options import typed
 
 FORMAT = 1
@@ -38,6 +39,7 @@ FORMAT = 1
 FILE = "benchmark.json"
 KEYS = ("format", "dataset", "full", "facts", "machine")
 TRAINING_BATCH = 128
+DIGITS = tuple("0123456789")
 
 
 def run(plan: Plan, out: Path, processes: int, data_dir: str | None, *, fresh: bool = False) -> dict[str, Any]:
@@ -63,12 +65,12 @@ def run(plan: Plan, out: Path, processes: int, data_dir: str | None, *, fresh: b
         write_json(out / FILE, found)
         parts: dict[str, Callable[[], Any]] = {
             "costs": lambda: costs(plan, whole),
-            "growth": lambda: growth(_digit(whole[0]), 10, plan.sizes, plan.seconds),
+            "growth": lambda: growth(_digit(whole[0]), DIGITS, plan.sizes, plan.seconds),
             "robustness": lambda: _robustness(plan, whole, data_dir),
         }
         for name, measure in parts.items():
             if name not in found:
-                terminal.say(f"measuring: {name}")
+                screen.say(f"measuring: {name}")
                 found[name] = measure()
                 write_json(out / FILE, found)
     return found
@@ -98,7 +100,7 @@ def _begin(plan: Plan, out: Path, fresh: bool) -> dict[str, Any]:
     except OSError as error:
         raise unwritable(out, error) from error
     head = {"dataset": plan.dataset, "full": plan.full}
-    new = {"format": FORMAT, **head, "facts": facts(), "machine": machine(), "failed": []}
+    new = {"format": FORMAT, **head, "facts": provenance(), "machine": machine(), "failed": []}
     if empty:
         return new
     if not (out / FILE).exists():
@@ -118,10 +120,10 @@ def _train(jobs: list[Job], processes: int) -> tuple[dict[Path, str], int]:
         if outcome.status == "trained":
             trained += 1
             seconds = train_seconds(read_log(job.folder))
-            terminal.say(f"{count}/{len(jobs)} {name}: {_error(job)[1]:.2f}% in {seconds:.0f} s")
+            screen.say(f"{count}/{len(jobs)} {name}: {_error(job)[1]:.2f}% in {seconds:.0f} s")
         elif outcome.status != "finished":
             faults[job.folder] = outcome.text
-            terminal.say(f"saccade: {name} failed: {outcome.text}")
+            screen.say(f"saccade: {name} failed: {outcome.text}")
     return faults, trained
 
 
@@ -177,14 +179,14 @@ def costs(plan: Plan, whole: list[Job]) -> dict[str, dict[str, Any]]:
     first = {job.contestant.name: job for job in reversed(whole) if job.contestant.ranked}
     answers, found, replays, eager = {}, {}, {}, {}
     for name, job in sorted(first.items()):
-        network, source = verbs.open_images(job.folder, job.contestant.system)
-        core, run = network.core.requires_grad_(False), network.folder.run
-        package = load(run.system)
+        network = open_trained(job.folder, job.contestant.system)
+        source, core, run = network.source(), network.core.requires_grad_(False), network.run
+        package = load_system(run.system)
         images = source.held_out("test").images[:1]
         answer = Answer(core, package, run.model, images)
-        counted = static(answer, images, source.shape, run.model)._asdict()
+        counted = static(answer, images, network.facts.shape, run.model)._asdict()
         some = source.batch(0, min(TRAINING_BATCH, source.examples))
-        peak = training_peak_bytes(core, package, run.model, Batch(some.images, some.labels))
+        peak = training_peak_bytes(core, package, run.model, ImageBatch(some.images, some.labels))
         found[name] = {**counted, "training_peak_bytes": peak, "training_batch": len(some.labels)}
         core.eval().requires_grad_(False)
         answers[name] = (core, package, run.model, some.images)
@@ -218,8 +220,8 @@ def _digit(job: Job) -> torch.Tensor:
     """A digit of 28 pixels [1, 1, 28, 28], which canvases of any size can show."""
     config = job.contestant.run(job.seed).data
     embedded = "digits" in (config.dataset, config.pool)
-    plain = data.DataConfig(dataset="digits" if embedded else "mnist", data_dir=config.data_dir)
-    return data.load(plain, seed=0).held_out("test").images[:1]
+    plain = ImageData(dataset="digits" if embedded else "mnist", data_dir=config.data_dir)
+    return load_images(plain, seed=0).held_out("test").images[:1]
 
 
 def _robustness(plan: Plan, whole: list[Job], data_dir: str | None) -> Mapping[str, Any]:

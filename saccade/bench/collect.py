@@ -6,15 +6,16 @@ from typing import Any, NamedTuple
 
 from saccade.bench import benchmark
 from saccade.errors import InputError
+from saccade.pipeline import systems
 from saccade.pipeline.checkpoint.atomic_files import read_json
 from saccade.pipeline.checkpoint.run_folder import open_run
-from saccade.pipeline.checkpoint.run_log import headline, learning, read_log
+from saccade.pipeline.checkpoint.run_log import learning, read_log
 from saccade.terminal.options import typed
 
 MOST_POINTS = 200
 
-UNITS = {"error_percent": "% test error", "bound_nats": "nats, bound"}
-"""How the page reads the name of a number that sums up a network."""
+FAMILIES = ("cnn", "window", "ram", "scan", "fc", "conv")
+"""Colours of the runs that no benchmark gave one, by their system."""
 
 
 class Trained(NamedTuple):
@@ -28,7 +29,7 @@ class Trained(NamedTuple):
     dataset: str
     seed: int
     command: str  # that trains it again
-    facts: dict[str, Any]  # versions, git commit, the command that was given, when
+    provenance: dict[str, Any]  # versions, git commit, the command that was given, when
     metrics: dict[str, Any]  # single numbers and short lists, by name
     headline: tuple[str, float] | None
     curve: tuple[list[float], list[float]]  # epochs, loss
@@ -82,26 +83,27 @@ def read_run(folder: Path, label: str | None = None, family: str | None = None) 
     opened = open_run(folder)
     run = opened.run
     metrics = _metrics(folder)
-    summary = headline(metrics)
-    curve, of, trained = _curve(folder)
+    spec = systems.spec(run.system)
+    summary = spec.headline.value(metrics)
+    curve, of, trained = _curve(folder, spec.learning_term)
     if not metrics and not curve[0]:
         raise InputError(f"a run that was trained in {folder}", "no metrics.json and no log", "train it first")
     return Trained(
         name=folder.name,
         label=label or folder.name,
-        family=family or {"glimpse": "ram", "draw": "window"}.get(run.system, "cnn"),
+        family=family or FAMILIES[systems.names().index(run.system) % len(FAMILIES)],
         path=folder,
         system=run.system,
-        dataset=run.data.dataset,
+        dataset=getattr(run.data, "dataset", run.system),
         seed=run.train.seed,
         command=" ".join(f"saccade {run.system} train {typed(run)} --out {folder.name} --eval".split()),
-        facts=opened.facts,
+        provenance=opened.provenance,
         metrics=flat(metrics),
-        headline=summary and (UNITS[summary[0]], summary[1]),
+        headline=None if summary is None else (spec.headline.unit, summary),
         curve=curve,
         curve_of=of,
         confusion=metrics.get("confusion"),
-        classes=opened.classes,
+        classes=getattr(opened.facts, "classes", ()),
         trained=trained,
     )
 
@@ -123,13 +125,13 @@ def _metrics(folder: Path) -> dict[str, Any]:
     return read_json(path, "the metrics.json of a run folder") if path.exists() else {}
 
 
-def _curve(folder: Path) -> tuple[tuple[list[float], list[float]], str, bool]:
+def _curve(folder: Path, term: str) -> tuple[tuple[list[float], list[float]], str, bool]:
     """Epochs and loss out of the log, at most `MOST_POINTS` of them; what they are; whether it went to its end."""
     try:
         log = read_log(folder)
     except InputError:
         return ([], []), "loss", False
-    name, points = learning(log)
+    name, points = learning(log, term)
     thin = points[:: -(-len(points) // MOST_POINTS)]
     if thin[-1] != points[-1]:
         thin.append(points[-1])

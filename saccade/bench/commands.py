@@ -32,15 +32,15 @@ def benchmark(
 
     from saccade.bench import benchmark as measuring
     from saccade.bench import report as page
-    from saccade.terminal import screen as terminal
+    from saccade.terminal import screen
 
     found = measuring.run(chosen, out, jobs or os.cpu_count() or 1, data_dir, fresh=fresh)
     written, _ = page.report([out], out / PAGE, data_dir)
     wrote = [str(out / measuring.FILE), str(written)]
     if not as_json:
-        terminal.show_metrics(summary(found), (), f"{out}: {dataset}, test error in percent")
+        screen.show_metrics(summary(found), (), f"{out}: {dataset}, test error in percent")
     result = {"wrote": wrote, "next": [f"open {written}"]}
-    terminal.give({**found, **result} if as_json else result, as_json=as_json)
+    screen.give({**found, **result} if as_json else result, as_json=as_json)
     if found["failed"]:
         raise typer.Exit(1)
 
@@ -55,12 +55,12 @@ def report(
 ) -> None:
     """Show what was measured on one HTML page that needs no network: tables, curves, films, commands, seeds."""
     from saccade.bench import report as page
-    from saccade.terminal import screen as terminal
+    from saccade.terminal import screen
 
     written, faults = page.report(folders, out or folders[0] / PAGE, data_dir)
     for fault in faults:
-        terminal.say(f"saccade: {fault}")
-    terminal.give({"wrote": [str(written)], "faults": faults}, as_json=as_json)
+        screen.say(f"saccade: {fault}")
+    screen.give({"wrote": [str(written)], "faults": faults}, as_json=as_json)
     if faults:
         raise typer.Exit(1)
 

@@ -10,7 +10,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode, addmm_flop
 
-from saccade.pipeline.contract import Batch, Shape, System, load
+from saccade.images.config import ImageFacts, Shape
+from saccade.images.source import ImageBatch
+from saccade.pipeline import systems
+from saccade.pipeline.contract import AnySystem, load_system
+from saccade.pipeline.evaluate.evaluate import unrolled
 from saccade.recurrent.unroll import Unrolled
 
 COUNTED_TOO = {torch.ops.aten.addmm_: lambda _, a, b, out_shape=None, **rest: addmm_flop(None, a, b, out_shape)}
@@ -23,24 +27,24 @@ class Answer(nn.Module):
     The inputs that its episode needs (noise, steps) are made once for a batch size. A policy answers by its mean.
     """
 
-    def __init__(self, core: Any, system: System, config: Any, images: Tensor) -> None:
+    def __init__(self, core: Any, system: AnySystem, config: Any, images: Tensor) -> None:
         super().__init__()
         main = next(iter(system.conditions(config).values()))
         labels = torch.zeros(len(images), dtype=torch.int64)
-        self.inputs = system.episode(Batch(images, labels), main, torch.Generator().manual_seed(0)).inputs
+        self.inputs = system.episode(ImageBatch(images, labels), main, torch.Generator().manual_seed(0)).inputs
         self.unrolled = Unrolled(core)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.unrolled(self.inputs, images).logits[-1]
 
 
-def untrained(system: str, model: dict[str, Any], shape: Shape) -> tuple[Any, System, Any]:
+def untrained(system: str, model: dict[str, Any], facts: ImageFacts) -> tuple[Any, AnySystem, Any]:
     """A fresh core of fixed seed, its system, its config: what cost needs, for it does not depend on the weights."""
-    package = load(system)
-    config = package.Config(**model)
+    package = load_system(system)
+    config = systems.spec(system).config(**model)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        core = package.build(config, shape).eval().requires_grad_(False)
+        core = package.build(config, facts).eval().requires_grad_(False)
     return core, package, config
 
 
@@ -118,13 +122,13 @@ def peak_bytes(function: Callable[[], Any]) -> int:
     return live.most
 
 
-def training_peak_bytes(core: Any, system: System, config: Any, batch: Batch) -> int:
+def training_peak_bytes(core: Any, system: AnySystem, config: Any, batch: ImageBatch) -> int:
     """The same for one forward and backward pass over a batch, gradients of the weights included."""
     core = core.train().requires_grad_(True)
     episode = system.episode(batch, config, torch.Generator().manual_seed(0))
 
     def step() -> None:
-        loss = system.loss(Unrolled(core)(episode.inputs, episode.context), episode, config)
+        loss = system.loss(unrolled(core, episode), episode, config)
         loss.total.backward()
 
     peak = peak_bytes(step)

@@ -13,7 +13,7 @@ from torch import Tensor
 from saccade.bench.cost import Answer, multiply_adds, peak_bytes, untrained
 from saccade.bench.timing import crossing, exponent, interleaved, traced
 from saccade.images.canvas import place
-from saccade.pipeline.contract import Shape
+from saccade.images.config import ImageFacts
 
 NETWORKS: dict[str, tuple[str, str, dict[str, Any], str]] = {
     "ram": ("RAM, 6 glimpses of 8 × 8", "glimpse", {"glimpses": 6}, "ram"),
@@ -29,7 +29,7 @@ REFERENCE = "ram"
 """Whose crossings with the others are sought."""
 
 
-def growth(digit: Tensor, classes: int, sizes: Sequence[int], seconds: float) -> dict[str, Any]:
+def growth(digit: Tensor, classes: tuple[str, ...], sizes: Sequence[int], seconds: float) -> dict[str, Any]:
     """Measure `NETWORKS` on a digit [1, 1, h, w] amid canvases of `sizes` pixels.
 
     Returns:
@@ -41,7 +41,7 @@ def growth(digit: Tensor, classes: int, sizes: Sequence[int], seconds: float) ->
         for size in sizes:
             images = amid(digit, size)
             for name, (_, system, model, _) in NETWORKS.items():
-                core, package, config = untrained(system, model, Shape(1, size, size, classes))
+                core, package, config = untrained(system, model, ImageFacts(1, size, size, classes))
                 answer = Answer(core, package, config, images)
                 counts[name, size] = (multiply_adds(answer, images), peak_bytes(lambda a=answer, i=images: a(i)))
                 recorded = traced(answer, images)

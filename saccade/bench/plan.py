@@ -5,11 +5,11 @@ cores for the embedded digits; the full one has the papers' tables, with the rec
 """
 
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any, NamedTuple
 
 from saccade.errors import InputError
-from saccade.pipeline.config import Run, default_run, override
+from saccade.pipeline import systems
+from saccade.pipeline.config import AnyRun, default_run, override
 
 DATASETS = ("digits", "mnist", "translated", "cluttered")
 SEEDS = (0, 1, 2)
@@ -30,11 +30,14 @@ class Contestant(NamedTuple):
     family: str = "ram"  # ram, window, scan, fc or cnn: its colour on the page
     ranked: bool = True  # has a row in the table; others are there for one question alone
 
-    def run(self, seed: int) -> Run[Any]:
+    def run(self, seed: int) -> AnyRun:
         """The run of one seed."""
-        config = import_module(f"saccade.{self.system}.config").Config
         tables = {**self.settings, "train": {**self.settings.get("train", {}), "seed": seed, "threads": 1}}
-        return override(default_run(self.system, config), tables, lambda table, key: f"{self.name}: [{table}] {key}")
+        return override(
+            default_run(self.system, systems.spec(self.system)),
+            tables,
+            lambda table, key: f"{self.name}: [{table}] {key}",
+        )
 
 
 class Plan(NamedTuple):

@@ -12,7 +12,7 @@ from saccade.bench.films import Film, film_of
 from saccade.errors import InputError
 from saccade.pipeline.animate import palette
 from saccade.pipeline.checkpoint.atomic_files import write_whole
-from saccade.pipeline.provenance import facts
+from saccade.pipeline.provenance import provenance
 
 LARGEST = 5_000_000
 """Bytes of a page."""
@@ -54,7 +54,7 @@ def render(found: Found, films: dict[Path, Film], notes: dict[Path, str]) -> byt
         films=films,
         notes=notes,
         faults=found.faults,
-        facts=facts() | {"command": ["saccade", *sys.argv[1:]]},
+        facts=provenance() | {"command": ["saccade", *sys.argv[1:]]},
         colours={name: "#" + bytes(getattr(palette, name)).hex() for name in ("GROUND", "INK", "QUIET", "FAINT")},
     )
     return page.encode()

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from saccade.bench.plan import Plan
-from saccade.images import source as data
-from saccade.pipeline import trained as verbs
-from saccade.pipeline.config import DataConfig
-from saccade.pipeline.contract import Batch
+from saccade.images.config import ImageData
+from saccade.images.source import ImageBatch, load_images
+from saccade.images.system import ImageTrained
 from saccade.pipeline.evaluate.classification import error_percent
+from saccade.pipeline.trained import open_trained
 
 PIECES = (0, 1, 2, 4, 8, 16)
 
@@ -26,14 +26,14 @@ def robustness(plan: Plan, folders: Mapping[str, Path], data_dir: str | None) ->
     The test images are drawn by a fixed seed from held-out digits alone; all networks see the same ones.
     """
     small = plan.dataset in ("digits", "mnist")
-    base = DataConfig(
+    base = ImageData(
         dataset="cluttered",
         pool="digits" if plan.dataset == "digits" else "mnist",
         canvas=28 if small else 60,
         pieces=4 if plan.dataset == "cluttered" else 0,
         data_dir=data_dir,
     )
-    networks = {name: verbs.open_network(folder) for name, folder in folders.items()}
+    networks = {name: open_trained(folder) for name, folder in folders.items()}
     by_pieces = [_errors(networks, replace(base, pieces=count), plan.examples) for count in PIECES]
     tried = sides(small)
     by_side = [_errors(networks, replace(base, smallest=side, largest=side), plan.examples) for side in tried]
@@ -46,10 +46,10 @@ def robustness(plan: Plan, folders: Mapping[str, Path], data_dir: str | None) ->
     }
 
 
-def _errors(networks: Mapping[str, verbs.Network], config: DataConfig, examples: int) -> dict[str, float]:
-    images, labels = data.load(config, seed=0).held_out("test")
-    batch = Batch(images[:examples], labels[:examples])
-    return {name: error_percent(verbs.logits(network, batch), batch.labels) for name, network in networks.items()}
+def _errors(networks: Mapping[str, ImageTrained[Any]], config: ImageData, examples: int) -> dict[str, float]:
+    images, labels = load_images(config, seed=0).held_out("test")
+    batch = ImageBatch(images[:examples], labels[:examples])
+    return {name: error_percent(network.logits(batch), batch.labels) for name, network in networks.items()}
 
 
 def _by_network(errors: list[dict[str, float]]) -> dict[str, list[float]]:

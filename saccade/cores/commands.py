@@ -26,12 +26,12 @@ def gradients(
     left them).
     """
     from saccade.cores import figures, flow, flow_figure
-    from saccade.terminal import screen as terminal
+    from saccade.terminal import screen
 
     figures.check(out)
-    found = flow.measure(steps, updates, runs, terminal.say, seed)
+    found = flow.measure(steps, updates, runs, screen.say, seed)
     wrote = [str(figures.save(flow_figure.draw(found), out))]
-    terminal.give({**found, "wrote": wrote} if as_json else {"wrote": wrote}, as_json=as_json)
+    screen.give({**found, "wrote": wrote} if as_json else {"wrote": wrote}, as_json=as_json)
 
 
 def cores(
@@ -43,11 +43,11 @@ def cores(
 ) -> None:
     """Compare vanilla RNN, LSTM and GRU in RAM and in DRAW: quality, time a step, parameters; resumes."""
     from saccade.cores import compare, compare_figure, figures
-    from saccade.terminal import screen as terminal
+    from saccade.terminal import screen
 
     figures.check(out)
-    rows = compare.measure(runs, terminal.say, epochs=epochs, seeds=seeds)
+    rows = compare.measure(runs, screen.say, epochs=epochs, seeds=seeds)
     wrote = [str(figures.save(compare_figure.draw(rows), out))]
     if not as_json:
-        terminal.show_table("Which core? Less is better; CPU ms: of a training step", compare.table(rows))
-    terminal.give({"cores": rows, "wrote": wrote} if as_json else {"wrote": wrote}, as_json=as_json)
+        screen.show_table("Which core? Less is better; CPU ms: of a training step", compare.table(rows))
+    screen.give({"cores": rows, "wrote": wrote} if as_json else {"wrote": wrote}, as_json=as_json)

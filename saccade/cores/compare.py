@@ -13,20 +13,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from saccade.pipeline import trained as verbs
-from saccade.pipeline.checkpoint import checkpoints as checkpoint
+from saccade.pipeline import systems
 from saccade.pipeline.checkpoint.atomic_files import read_json
+from saccade.pipeline.checkpoint.checkpoints import newest
 from saccade.pipeline.checkpoint.run_log import learning, read_log
-from saccade.pipeline.config import Run, default_run
-from saccade.pipeline.contract import load
-from saccade.pipeline.session import learn
+from saccade.pipeline.config import AnyRun, default_run
+from saccade.pipeline.session import train_run
 from saccade.pipeline.train.loop import Learner
+from saccade.pipeline.trained import load_data, open_trained
+from saccade.terminal import screen
 
 SYSTEMS = ("glimpse", "draw")
 CORES = ("rnn", "lstm", "gru")
 
 EPOCHS = {"glimpse": 100, "draw": 40}
 """Passes over the training images, the same for every core of a system."""
+
+DATA = {"glimpse": {"shift": 1}, "draw": {}}
+"""Settings of the data that differ from the defaults."""
 
 COLLAPSED_NATS = 1.0
 """A DRAW whose KL over all steps is below this draws one mean image: its latents say nothing."""
@@ -35,12 +39,11 @@ ROUNDS, STEPS_A_ROUND = 7, 3
 """Times are medians of so many rounds, in each of which every core takes so many steps in turn."""
 
 
-def planned(system: str, core: str, *, epochs: int | None = None, seed: int = 0) -> Run[Any]:
+def planned(system: str, core: str, *, epochs: int | None = None, seed: int = 0) -> AnyRun:
     """The training of one core in one system: the system's default settings otherwise, one thread."""
-    run = default_run(system, load(system).Config)
+    run = default_run(system, systems.spec(system))
     train = replace(run.train, epochs=epochs or EPOCHS[system], batch_size=128, seed=seed, threads=1)
-    images = replace(run.data, shift=1) if system == "glimpse" else run.data
-    return replace(run, data=images, model=replace(run.model, core=core), train=train)
+    return replace(run, data=replace(run.data, **DATA[system]), model=replace(run.model, core=core), train=train)
 
 
 def folder(runs: Path, system: str, core: str, seed: int = 0) -> Path:
@@ -50,7 +53,7 @@ def folder(runs: Path, system: str, core: str, seed: int = 0) -> Path:
 
 def finished(path: Path) -> bool:
     """Whether a training went to its end there."""
-    snapshot = checkpoint.newest(path) if path.is_dir() else None
+    snapshot = newest(path) if path.is_dir() else None
     return snapshot is not None and snapshot.finished
 
 
@@ -72,14 +75,15 @@ def measure(
         for core, seed in itertools.product(CORES, range(seeds)):
             if not finished(paths[core][seed]):
                 say(f"{system} with {core}, seed {seed}: training in {paths[core][seed]}")
-            learn(planned(system, core, epochs=epochs, seed=seed), paths[core][seed])
+            run = planned(system, core, epochs=epochs, seed=seed)
+            train_run(run, paths[core][seed], reporter=screen.Meter(systems.spec(system)))
         say(f"{system}: CPU time of a training step with each core, in turn")
         times = step_times([planned(system, core) for core in CORES])
         for core, step_ms in zip(CORES, times, strict=True):
             found = [quality(system, path) for path in paths[core]]
             facts = {"system": system, "core": core, "epochs": planned(system, core, epochs=epochs).train.epochs}
             measured = _summary(system, found) | {"step_cpu_ms": step_ms, "parameters": found[0]["parameters"]}
-            _, curve = learning(read_log(paths[core][0]))
+            _, curve = learning(read_log(paths[core][0]), systems.spec(system).learning_term)
             rows.append(facts | measured | {"curve": curve, "runs": [str(p) for p in paths[core]]})
     return rows
 
@@ -102,12 +106,12 @@ def quality(system: str, path: Path) -> dict[str, Any]:
     """The test metrics of a finished training, measured unless they were before."""
     if (path / "metrics.json").exists():
         return read_json(path / "metrics.json", "the metrics of a run")
-    return verbs.measure(*verbs.open_images(path, system), "test")[0]
+    return open_trained(path, system).evaluate()[0]
 
 
-def step_times(runs: Sequence[Run[Any]]) -> list[float]:
+def step_times(runs: Sequence[AnyRun]) -> list[float]:
     """CPU milliseconds of one training step of each run, measured in turn so that all meet the same machine."""
-    learners = [Learner(run, verbs.load_images(run)) for run in runs]
+    learners = [Learner(run, load_data(run)) for run in runs]
     for learner in learners:
         learner.advance()  # the first step allocates
     rounds = [[_cpu_ms(learner) for learner in learners] for _ in range(ROUNDS)]

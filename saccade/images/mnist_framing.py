@@ -8,8 +8,8 @@ from PIL import Image, ImageFilter
 from torch import Tensor
 
 from saccade.errors import InputError
+from saccade.images.config import Shape
 from saccade.images.picture_files import decode, open_image
-from saccade.pipeline.contract import Shape
 
 BOX, FIELD = 20, 28
 """MNIST's framing: the digit fills a box of 20x20 pixels, its centre of mass in the middle of 28x28."""
@@ -25,13 +25,7 @@ STROKE = 2.5
 
 
 def read_image(path: str | Path, shape: Shape, *, digits: bool = True) -> Tensor:
-    """The picture in `path` as a model of that `shape` wants it: float32 [C, H, W] in [0, 1].
-
-    For a model of grey digits (`digits` and C = 1) the picture is dark ink on light paper or the reverse, whatever its
-    size: it is made light on dark, freed of shadows, cropped to its ink, thickened if its lines are thin, scaled into
-    20x20 with its aspect kept, and put in the middle of [H, W] by its centre of mass, as MNIST's makers did. A picture
-    of the model's own size is taken to be framed already, and only made light on dark. For any other model it is
-    scaled to [H, W], its aspect not kept.
+    """Read the picture in `path` as a network for images of that `shape` wants it: see `frame`.
 
     Raises:
         InputError: the file is missing or no whole picture; a digit was asked for and there is no ink.
@@ -39,9 +33,27 @@ def read_image(path: str | Path, shape: Shape, *, digits: bool = True) -> Tensor
     path = Path(path)
     with open_image(path) as image:
         pixels = decode(image, path, "L" if shape.channels == 1 else "RGB")
+    return frame(pixels, shape, str(path), digits=digits)
+
+
+def frame(pixels: np.ndarray, shape: Shape, name: str, *, digits: bool = True) -> Tensor:
+    """Frame a picture, uint8 [H, W] or [H, W, 3], for a network: float32 [C, H, W] in [0, 1].
+
+    For a model of grey digits (`digits` and C = 1) the picture is dark ink on light paper or the reverse, whatever its
+    size: it is made light on dark, freed of shadows, cropped to its ink, thickened if its lines are thin, scaled into
+    20x20 with its aspect kept, and put in the middle of [H, W] by its centre of mass, as MNIST's makers did. A picture
+    of the model's own size is taken to be framed already, and only made light on dark. For any other model it is
+    scaled to [H, W], its aspect not kept.
+
+    Args:
+        name: names the picture in an error.
+
+    Raises:
+        InputError: a digit was asked for and there is no ink.
+    """
     size = (shape.height, shape.width)
     if digits and shape.channels == 1 and min(size) >= BOX:
-        pixels = _light_on_dark(pixels) if pixels.shape == size else _frame(_ink(pixels, path), size)
+        pixels = _light_on_dark(pixels) if pixels.shape == size else _frame(_ink(pixels, name), size)
     elif pixels.shape[:2] != size:
         pixels = np.asarray(Image.fromarray(pixels).resize((shape.width, shape.height), Image.Resampling.BICUBIC))
     channels_last = torch.tensor(pixels).reshape(*size, shape.channels)
@@ -55,13 +67,13 @@ def _light_on_dark(pixels: np.ndarray) -> np.ndarray:
     return 255 - pixels if np.median(border) > middle else pixels
 
 
-def _ink(pixels: np.ndarray, path: Path) -> np.ndarray:
+def _ink(pixels: np.ndarray, name: str) -> np.ndarray:
     """How much ink there is, uint8, cropped to where there is any: paper 0, the darkest ink 255."""
     image = Image.fromarray(_light_on_dark(pixels))
     image.thumbnail((16 * BOX, 16 * BOX), Image.Resampling.BOX)  # averages the grain of a photograph away
     ink = _off_the_paper(np.asarray(image, np.float32))
     if ink.max() < FAINTEST:
-        raise InputError(f"a digit, dark on light or light on dark, in {path}", "no ink", "give a clearer picture")
+        raise InputError(f"a digit, dark on light or light on dark, in {name}", "no ink", "give a clearer picture")
     return _crop(_thicken(_crop(((ink / ink.max() - PAPER) / (1 - PAPER)).clip(0, 1) * 255)))
 
 

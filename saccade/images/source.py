@@ -4,7 +4,7 @@ All images of a source are one uint8 tensor [N, C, H, W] on the device.
 """
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,20 +12,25 @@ from torch import Tensor
 from saccade.errors import InputError
 from saccade.images import canvas
 from saccade.images.class_folders import load_folder
+from saccade.images.config import DATASETS, LAID_OUT, ImageData, ImageFacts
 from saccade.images.digits import load_digits
 from saccade.images.mnist import SIDE, load_mnist
 from saccade.images.picture_files import Images
-from saccade.pipeline.config import DATASETS, LAID_OUT, DataConfig
-from saccade.pipeline.contract import Batch, Shape
+from saccade.pipeline.contract import Split
 from saccade.pipeline.data.seeded_random import integers, permutation
 
 FROZEN = 10_000
 """Canvases in a held-out set of `translated`, `cluttered` or `pairs`."""
 
-Split = Literal["validation", "test"]
+
+class ImageBatch(NamedTuple):
+    """Images float32 [B, C, H, W] in [0, 1] and labels int64 [B], below 0 where nobody knows them."""
+
+    images: Tensor
+    labels: Tensor
 
 
-class Source:
+class ImageSource:
     """The images of one run: shuffled batches to train on, and held-out sets that never change."""
 
     def __init__(
@@ -52,12 +57,11 @@ class Source:
         self._whiten = self._binarised and anew
         self._seed, self._shift, self._scene = seed, shift, scene
         channels, height, width = train.pixels.shape[1:] if scene is None else (1, scene.size, scene.size)
-        self.shape = Shape(channels, height, width, len(classes))
-        self.classes = classes
+        self.facts = ImageFacts(channels, height, width, classes)
         self.examples = len(self._train.labels)
         self._epoch: tuple[int, Tensor] = (-1, torch.empty(0))
 
-    def batch(self, step: int, batch_size: int) -> Batch:
+    def batch(self, step: int, batch_size: int) -> ImageBatch:
         """Training batch number `step`; an epoch has examples // batch_size of them, each example in one at most.
 
         Raises:
@@ -76,9 +80,9 @@ class Source:
             pixels = canvas.shift(pixels, down, right, self._shift)
         if self._whiten:
             pixels = whiten(pixels, self._seed, "binarise", step)
-        return Batch(_float(pixels), labels)
+        return ImageBatch(_float(pixels), labels)
 
-    def stored(self, size: int = 1000) -> Iterator[Batch]:
+    def stored(self, size: int = 1000) -> Iterator[ImageBatch]:
         """All training images in the order in which they are kept, each once and unmoved, `size` at a time.
 
         Raises:
@@ -88,14 +92,14 @@ class Source:
             found = "canvases drawn anew for every batch"
             raise InputError("a fixed set of training images", found, "this works for the other datasets alone")
         for pixels, labels in zip(self._train.pixels.split(size), self._train.labels.split(size), strict=True):
-            yield Batch(_float(pixels), labels)
+            yield ImageBatch(_float(pixels), labels)
 
     @property
     def device(self) -> torch.device:
         """Where the images live."""
         return self._train.pixels.device
 
-    def held_out(self, split: Split) -> Batch:
+    def held_out(self, split: Split) -> ImageBatch:
         """A whole held-out set, made of images that no training batch holds.
 
         The canvases of `translated`, `cluttered` and `pairs` are 10,000, drawn by a fixed seed from the held-out digits
@@ -110,7 +114,7 @@ class Source:
         if self._scene is not None:
             images = frozen(images, self._scene, split)
             images = black_and_white(images, f"{split} canvases") if self._binarised else images
-        return Batch(_float(images.pixels), images.labels)
+        return ImageBatch(_float(images.pixels), images.labels)
 
     def _images(self, chosen: Tensor, step: int) -> Images:
         if self._scene is not None:
@@ -150,15 +154,15 @@ def black_and_white(images: Images, name: str) -> Images:
     return Images(torch.cat(drawn), images.labels)
 
 
-def load(config: DataConfig, seed: int, device: torch.device | str = "cpu") -> Source:
+def load_images(config: ImageData, seed: int, device: torch.device | str = "cpu") -> ImageSource:
     """The source that a config names.
 
     Raises:
         InputError: an unknown dataset, a missing, damaged or unfit file, a split that leaves nothing; or `binarise`
-            left to a model, which the system's `data_for` decides.
+            left to a model, which its system decides.
     """
     if config.binarise == "auto":
-        raise InputError("binarise none, fixed or dynamic", "'auto'", "ask the system's data_for first, or name one")
+        raise InputError("binarise none, fixed or dynamic", "'auto'", "name one")
     scene = None
     name, _, path = config.dataset.partition(":")
     classes = tuple(str(digit) for digit in range(10))
@@ -175,7 +179,7 @@ def load(config: DataConfig, seed: int, device: torch.device | str = "cpu") -> S
         classes = canvas.pair_names(classes) if scene.pair else classes
     options: dict[str, Any] = {"validation": config.validation, "shift": config.shift, "scene": scene, "device": device}
     options["binarise"] = config.binarise
-    return Source(train, test, classes, seed, **options)
+    return ImageSource(train, test, classes, seed, **options)
 
 
 def _check(train: Images, validation: int, shift: int, scene: canvas.Scene | None) -> None:
@@ -197,7 +201,7 @@ def _check(train: Images, validation: int, shift: int, scene: canvas.Scene | Non
         raise InputError("0 pieces or more", str(scene.pieces), "change --pieces")
 
 
-def _scene(config: DataConfig) -> canvas.Scene:
+def _scene(config: ImageData) -> canvas.Scene:
     pieces, pair = config.pieces if config.dataset == "cluttered" else 0, config.dataset == "pairs"
     sides = None if config.smallest == config.largest == SIDE else (config.smallest, config.largest)
     return canvas.Scene(config.canvas, pieces, config.piece_size, pair, sides)

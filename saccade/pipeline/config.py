@@ -1,76 +1,29 @@
-"""What a run is made of: frozen dataclasses, their checks, and their way to JSON and back. Torch-free.
+"""Settings of a run: frozen dataclasses, their checks, and their conversion to JSON and back. Torch-free.
 
 Every field is annotated, has a default and a docstring under it; its constraints stand in `Field`. The command line
-makes its options and their help from these fields (`recurrent.options`), TOML files name them (`recurrent.toml`).
+makes its options and their help from these fields (`saccade.terminal.options`), TOML files use them as keys
+(`saccade.pipeline.toml_config`).
 """
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast
 
-from pydantic import ConfigDict, Field, ValidationError, field_validator
+from pydantic import ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass
 
 from saccade.errors import InputError, closest, shown
 
+if TYPE_CHECKING:
+    from saccade.pipeline.systems import Spec
+
 STRICT = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True, allow_inf_nan=False)
 """How every config dataclass is checked: `@dataclass(frozen=True, config=STRICT)`."""
 
-LAID_OUT = ("translated", "cluttered", "pairs")
-"""Data sets of MNIST's digits on larger canvases, which are drawn anew for every batch."""
-
-DATASETS = ("digits", "mnist", *LAID_OUT)
 TABLES = ("data", "model", "train")
 
-Model = TypeVar("Model")
-
-
-@dataclass(frozen=True, config=STRICT)
-class DataConfig:
-    """Which images to learn from, and how they are laid out."""
-
-    dataset: str = "digits"
-    """Images to use: digits (embedded), mnist, translated, cluttered, pairs (two digits), or folder:PATH with a folder
-    per class."""
-
-    data_dir: str | None = None
-    """Folder of downloaded data; without it SACCADE_DATA, and without that ~/.cache/saccade."""
-
-    validation: int = Field(default=0, ge=0)
-    """Training images held back for choosing settings, drawn by the seed; 0 trains on all of them."""
-
-    canvas: int = Field(default=60, ge=28, le=4096)
-    """Height and width in pixels of the images of translated, cluttered and pairs."""
-
-    pieces: int = Field(default=4, ge=0, le=1000)
-    """Pieces of other digits scattered over a cluttered image."""
-
-    pool: Literal["mnist", "digits"] = "mnist"
-    """Whose digits the images of translated, cluttered and pairs show."""
-
-    smallest: int = Field(default=28, ge=4)
-    """Least side in pixels to which the digits of such images are brought, each size as likely as any other; an MNIST
-    image, border included, has 28."""
-
-    largest: int = Field(default=28, ge=4)
-    """Greatest side of these digits."""
-
-    piece_size: int = Field(default=8, ge=1, le=28)
-    """Height and width in pixels of such a piece."""
-
-    shift: int = Field(default=0, ge=0)
-    """Augmentation: training images are moved by up to this many pixels, both ways."""
-
-    binarise: Literal["none", "fixed", "dynamic", "auto"] = "none"
-    """Black and white, each pixel white with its grey level as probability: drawn once, or anew for every batch (as
-    canvases that are themselves new always are); auto: as the model's likelihood wants it, none or fixed."""
-
-    @field_validator("dataset")
-    @classmethod
-    def _known(cls, dataset: str) -> str:
-        if dataset in DATASETS or (dataset.startswith("folder:") and dataset != "folder:" and dataset.isprintable()):
-            return dataset
-        raise ValueError(f"one of {', '.join(DATASETS)} or folder:PATH")
+DataT = TypeVar("DataT")
+ModelT = TypeVar("ModelT")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -130,33 +83,37 @@ class TrainConfig:
 
 
 @dataclass(frozen=True, config=STRICT)
-class Run(Generic[Model]):
+class Run(Generic[DataT, ModelT]):
     """Everything that decides a result: which system, on which data, which model, trained how."""
 
     system: str
     """Name of the system, e.g. glimpse."""
 
-    data: DataConfig
-    """Where the images come from."""
+    data: DataT
+    """Settings of the system's data."""
 
-    model: Model
-    """The system's own config."""
+    model: ModelT
+    """Settings of the system's model."""
 
     train: TrainConfig
-    """How it learns."""
+    """Settings of the training."""
+
+
+AnyRun = Run[Any, Any]
 
 
 CIRCUMSTANCES = ("data.data_dir", "train.threads", "train.save_every_seconds", "train.keep")
 """Keys that say where and how a run is carried out, not what it is: a run may be resumed with others."""
 
 
-def default_run(system: str, config: type[Model]) -> Run[Model]:
-    """The run that a user who names nothing gets; a system's config may bring its own DATA and TRAIN."""
-    data, train = getattr(config, "DATA", None), getattr(config, "TRAIN", None)
-    return Run(system=system, data=data or DataConfig(), model=config(), train=train or TrainConfig())
+def default_run(system: str, spec: "Spec[DataT, ModelT, Any]") -> Run[DataT, ModelT]:
+    """Return the run that a user who sets nothing gets."""
+    return Run(system=system, data=spec.data, model=spec.config(), train=spec.train)
 
 
-def override(run: Run[Model], tables: Mapping[str, Mapping[str, Any]], where: Callable[[str, str], str]) -> Run[Model]:
+def override(
+    run: Run[DataT, ModelT], tables: Mapping[str, Mapping[str, Any]], where: Callable[[str, str], str]
+) -> Run[DataT, ModelT]:
     """`run` with the given values of its tables (`{"train": {"epochs": 3}}`) in place of its own.
 
     `where(table, key)` names the place that a value came from ("--epochs", "ram.toml: [train] epochs") for the error.
@@ -172,12 +129,14 @@ def override(run: Run[Model], tables: Mapping[str, Mapping[str, Any]], where: Ca
     return dataclasses.replace(run, **parts)
 
 
-def to_dict(run: Run[Any]) -> dict[str, Any]:
+def to_dict(run: AnyRun) -> dict[str, Any]:
     """A run as plain dicts, lists, strings, numbers and None: what JSON holds."""
-    return cast(dict[str, Any], _plain(dataclasses.asdict(cast(Any, run))))
+    return cast(dict[str, Any], plain(dataclasses.asdict(cast(Any, run))))
 
 
-def from_dict(data: Mapping[str, Any], config: type[Model], source: str = "run.json") -> Run[Model]:
+def from_dict(
+    data: Mapping[str, Any], spec: "Spec[DataT, ModelT, Any]", source: str = "run.json"
+) -> Run[DataT, ModelT]:
     """The run that `to_dict` wrote; `source` names it in errors.
 
     Raises:
@@ -188,10 +147,10 @@ def from_dict(data: Mapping[str, Any], config: type[Model], source: str = "run.j
             kind = "a name" if key == "system" else "a table"
             raise InputError(f"{kind} {key!r} in {source}", shown(data.get(key)), "give the file as it was written")
     tables = {key: value for key, value in data.items() if key != "system"}
-    return override(default_run(data["system"], config), tables, lambda table, key: f"{source}: {table}.{key}")
+    return override(default_run(data["system"], spec), tables, lambda table, key: f"{source}: {table}.{key}")
 
 
-def differences(old: Run[Any], new: Run[Any]) -> list[str]:
+def differences(old: AnyRun, new: AnyRun) -> list[str]:
     """What makes two runs different ("train.epochs: 12, now 20"), circumstances aside."""
     before, after = _flat(old), _flat(new)
     keys = [key for key in {**before, **after} if key not in CIRCUMSTANCES]
@@ -202,7 +161,7 @@ def differences(old: Run[Any], new: Run[Any]) -> list[str]:
     ]
 
 
-def _flat(run: Run[Any]) -> dict[str, Any]:
+def _flat(run: AnyRun) -> dict[str, Any]:
     tables = to_dict(run)
     named = {f"{table}.{key}": value for table in TABLES for key, value in tables[table].items()}
     return {"system": run.system, **named}
@@ -218,12 +177,13 @@ def _replace(config: Any, values: Any, where: Callable[[str], str]) -> Any:
         if key not in known:
             raise InputError(f"a known key ({', '.join(known)})", where(key), _suggest(key, known))
     try:
-        return dataclasses.replace(config, **{key: _tuples(value) for key, value in values.items()})
+        return dataclasses.replace(config, **{key: tuples(value) for key, value in values.items()})
     except ValidationError as error:
-        raise _complaint(error, values, where) from None
+        raise complaint(error, values, where) from None
 
 
-def _complaint(error: ValidationError, values: Mapping[str, Any], where: Callable[[str], str]) -> InputError:
+def complaint(error: ValidationError, values: Mapping[str, Any], where: Callable[[str], str]) -> InputError:
+    """Return pydantic's complaint about some values as one line; `where(key)` names the place of a value."""
     first = error.errors(include_url=False)[0]
     expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     expected = f"a value {expected}" if expected.startswith(("greater", "less")) else expected
@@ -239,12 +199,13 @@ def _suggest(word: str, known: Any) -> str:
     return f"did you mean {near}?" if near else "name one of these"
 
 
-def _tuples(value: Any) -> Any:
-    """TOML and JSON write lists; configs hold tuples, which cannot change."""
-    return tuple(_tuples(item) for item in value) if isinstance(value, list | tuple) else value
+def tuples(value: Any) -> Any:
+    """Return a value with its lists as tuples: TOML and JSON write lists, configs hold what cannot change."""
+    return tuple(tuples(item) for item in value) if isinstance(value, list | tuple) else value
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return a value with its tuples as lists, as JSON and TOML write them."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,45 +1,92 @@
-"""The contract that a system (glimpse, baseline, ...) signs, and how one is found by its name.
+"""The contract of a system: what the pipeline asks of it, and the types that pass between them.
 
-A system is a package with a torch-free `config.py` and a `system.py` that exports the functions of `System`.
+A system owns its data, its settings, its batches and its outputs. The pipeline handles batches, episodes and outputs as
+trees of tensors and never looks inside; a renderer sees a `Trace` and never a model.
 """
 
-import importlib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import replace
-from types import ModuleType, SimpleNamespace
-from typing import Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, Protocol, TypeVar, cast
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from saccade.errors import InputError
-from saccade.pipeline.config import DataConfig
-from saccade.recurrent.core import RecurrentCore
+from saccade.pipeline import systems
+from saccade.pipeline.animate.page import Pixels
+from saccade.pipeline.config import Run
+from saccade.recurrent.core import AnyCore
+from saccade.recurrent.tree import Tree
+
+if TYPE_CHECKING:
+    from saccade.pipeline.trained import Trained
+
+DataT = TypeVar("DataT")
+ConfigT = TypeVar("ConfigT")
+BatchT = TypeVar("BatchT")
+FactsT = TypeVar("FactsT", bound=systems.Facts)
+OutputT = TypeVar("OutputT")
+
+BatchOut = TypeVar("BatchOut", covariant=True)
+FactsOut = TypeVar("FactsOut", covariant=True)
+
+Split = Literal["validation", "test"]
+
+EXAMPLES_AT_ONCE = 500
+"""Examples in a batch of an evaluation, unless the system says otherwise."""
 
 
-class Shape(NamedTuple):
-    """What a model needs to know of its data; height and width in pixels."""
+class Source(Protocol[BatchOut, FactsOut]):
+    """The data of one run, every batch a pure function of (seed, step): a resumed run sees what an unbroken one saw."""
 
-    channels: int
-    height: int
-    width: int
-    classes: int
+    @property
+    def facts(self) -> FactsOut:
+        """What a checkpoint must remember of the data."""
+        ...
+
+    @property
+    def examples(self) -> int:
+        """Training examples in an epoch."""
+        ...
+
+    @property
+    def device(self) -> torch.device:
+        """Where the data lives."""
+        ...
+
+    def batch(self, step: int, size: int) -> BatchOut:
+        """Return training batch number `step`, every leaf [size, ...].
+
+        Raises:
+            InputError: the batch is larger than the training set.
+        """
+        ...
+
+    def held_out(self, split: Split) -> BatchOut:
+        """Return a whole held-out set, every leaf [N, ...]; the same in every run.
+
+        Raises:
+            InputError: nothing was held out for that split.
+        """
+        ...
 
 
-class Batch(NamedTuple):
-    """Images float32 [B, C, H, W] in [0, 1] and labels int64 [B]."""
-
-    images: Tensor
-    labels: Tensor
+AnySource = Source[Any, Any]
 
 
 class Episode(NamedTuple):
-    """Everything an unroll needs: inputs [T, B, ...] (the randomness too), context [B, ...], targets [B]."""
+    """Everything that an unroll and its loss need."""
 
-    inputs: Any
-    context: Any
-    targets: Tensor
+    inputs: Tree
+    """Every leaf [T, B, ...]; all randomness is here."""
+    context: Tree = None
+    """Given to every step, every leaf [B, ...]."""
+    targets: Tree = None
+    """One for each example, every leaf [B, ...] (many to one)."""
+    step_targets: Tree = None
+    """One for each step, every leaf [T, B, ...] (many to many)."""
+    lengths: Tensor | None = None
+    """Steps of each example, int64 [B]; None: all T."""
 
 
 class Loss(NamedTuple):
@@ -50,100 +97,141 @@ class Loss(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """What a network did: all that a renderer sees. Outputs [T, B, ...], images [B, C, H, W], targets [B]."""
+    """What a network did: all that a renderer sees."""
 
+    system: str
+    """The system's name."""
     outputs: Any
-    images: Tensor
-    targets: Tensor
-    classes: tuple[str, ...]
+    """What the unroll returned, every leaf [T, B, ...]."""
+    episode: Episode
+    """What was unrolled."""
+    batch: Any
+    """What the episode was made of, every leaf [B, ...]."""
+    facts: Any
+    """The facts of the network's data."""
 
 
-class System(Protocol):
-    """What a package's `system.py` exports. It may leave out what has a default, see `load`."""
+class System(ABC, Generic[DataT, ConfigT, BatchT, FactsT, OutputT]):
+    """A kind of network with its data, loss, metrics and pictures: `SYSTEM` in a package's `system.py`.
 
-    Config: type
+    The abstract methods are the whole of it; all else has a default.
+    """
 
-    def build(self, config: Any, shape: Shape) -> RecurrentCore: ...
+    glide_frames: ClassVar[int] = 0
+    """Frames that a film shows on the way from one step to the next; more than 0 if `picture` takes a fractional t."""
+    glide_up_to: ClassVar[int] = 1000
+    """Most steps of a film that glides."""
+    strip_frames: ClassVar[int] = 1000
+    """Most frames of an example in a strip; the steps are evenly chosen."""
+    strip_of_tiles: ClassVar[bool] = False
+    """True if a strip of one example shows `tile`, not `picture`."""
+    reads_data: ClassVar[bool] = True
+    """True if `showcase` needs the data; False if the network invents its examples."""
 
-    def episode(self, batch: Batch, config: Any, generator: torch.Generator, *, progress: float = 1.0) -> Episode:
-        """An episode for one batch; `progress` in [0, 1] is how far training has come (for annealed noise)."""
-        ...
+    @abstractmethod
+    def load(self, run: Run[DataT, ConfigT], device: torch.device) -> Source[BatchT, FactsT]:
+        """Load the data of a run.
 
-    def loss(self, outputs: Any, episode: Episode, config: Any) -> Loss: ...
+        Raises:
+            InputError: unknown, missing, damaged or unfit data.
+        """
 
-    def metrics(self, outputs: Any, episode: Episode, config: Any) -> dict[str, Tensor]:
-        """Per-example measurements, [B] or [T, B], of one unrolled batch."""
-        ...
+    @abstractmethod
+    def build(self, config: ConfigT, facts: FactsT) -> AnyCore:
+        """Build a freshly initialised network for data with those facts.
 
-    def replays(self, outputs: Any, episode: Episode, config: Any) -> dict[str, Episode]:
-        """Further episodes for an evaluation, made from what happened under the main condition, by name."""
-        ...
+        Raises:
+            InputError: the settings do not fit the data.
+        """
 
-    def health(self, outputs: Any, episode: Episode, config: Any) -> dict[str, float]:
-        """Cheap scalars for the training log that tell whether learning goes well."""
-        ...
+    @abstractmethod
+    def episode(self, batch: BatchT, config: ConfigT, generator: torch.Generator, *, progress: float = 1.0) -> Episode:
+        """Make the episode of a batch, its randomness drawn from `generator`.
 
-    def warnings(self, health: Mapping[str, float], config: Any) -> list[str]:
-        """What a person should know when those scalars look bad, one line each."""
-        ...
+        Args:
+            progress: how far training has come, in [0, 1] (for annealed noise).
+        """
 
-    def conditions(self, config: Any) -> dict[str, Any]:
-        """The configurations under which an evaluation runs the same weights, by name, the main one first."""
-        ...
+    @abstractmethod
+    def loss(self, outputs: OutputT, episode: Episode, config: ConfigT) -> Loss:
+        """Return the loss of an unrolled episode."""
 
-    def report(self, results: Mapping[str, Mapping[str, Tensor]], config: Any) -> dict[str, Any]:
-        """The system's part of metrics.json, from the metrics of every condition and replay over a split."""
-        ...
+    @abstractmethod
+    def metrics(self, outputs: OutputT, episode: Episode, config: ConfigT) -> dict[str, Tensor]:
+        """Measure each example of an unrolled episode: always [B, ...].
 
-    def picture(self, trace: Trace, t: int, example: int) -> np.ndarray:
-        """One frame, uint8 [H, W, 3], from the trace alone."""
-        ...
+        For sequences give sums and counts, so that long sequences weigh as they should.
+        """
 
-    def tile(self, trace: Trace, t: int, example: int) -> np.ndarray:
-        """The same, small, for a wall of many; by default `picture`."""
-        ...
+    @abstractmethod
+    def report(self, results: Mapping[str, Mapping[str, Tensor]], config: ConfigT) -> dict[str, Any]:
+        """Return the system's part of metrics.json, from the metrics [N, ...] of every condition and replay."""
 
-    def prime(self, core: Any, batch: Batch) -> None:
-        """Give a fresh model what it takes from training images before it learns; by default nothing."""
-        ...
+    @abstractmethod
+    def picture(self, trace: Trace, t: float, example: int) -> Pixels:
+        """Draw one frame, uint8 [H, W, 3], from the trace alone."""
 
-    def examples_at_once(self, config: Any) -> int:
-        """How many images an evaluation hands to `episode` at a time; by default EXAMPLES_AT_ONCE."""
-        ...
+    def tile(self, trace: Trace, t: float, example: int) -> Pixels:
+        """Draw the same, small, for a wall of many examples. Default: `picture`."""
+        return self.picture(trace, t, example)
 
-    def data_for(self, config: Any, data: DataConfig) -> DataConfig:
-        """The data's settings with what they leave to the model (`auto`) decided; by default grey levels."""
-        ...
+    def prime(self, core: AnyCore, batch: BatchT) -> None:
+        """Give a fresh network what it takes from training examples before it learns. Default: nothing."""
+
+    def conditions(self, config: ConfigT) -> dict[str, ConfigT]:
+        """Return the settings under which an evaluation runs the same weights, by name, the main one first."""
+        return {"main": config}
+
+    def replays(self, outputs: OutputT, episode: Episode, config: ConfigT) -> dict[str, Episode]:
+        """Return further episodes of an evaluation, made from what happened under the main condition, by name."""
+        return {}
+
+    def health(self, outputs: OutputT, episode: Episode, config: ConfigT) -> dict[str, float]:
+        """Return cheap scalars for the training log that show if learning goes well."""
+        return {}
+
+    def warnings(self, health: Mapping[str, float], config: ConfigT) -> list[str]:
+        """Return what a user should know when those scalars look bad, one line each."""
+        return []
+
+    def examples_at_once(self, config: ConfigT) -> int:
+        """Return the number of examples in a batch of an evaluation."""
+        return EXAMPLES_AT_ONCE
 
     def charts(self, metrics: Mapping[str, Any]) -> dict[str, bytes]:
-        """Charts of what an evaluation found, PNGs by name; by default none."""
-        ...
+        """Return charts of an evaluation, PNG files by name."""
+        return {}
+
+    def trained(self) -> "type[Trained[ConfigT, BatchT, FactsT]]":
+        """Return the class of a trained network of this system in Python: `saccade.load` gives one."""
+        from saccade.pipeline.trained import Trained
+
+        return Trained
+
+    def showcase(self, trained: "Trained[ConfigT, BatchT, FactsT]", source: AnySource | None, count: int) -> Trace:
+        """Return what a report's film shows: by default the first `count` test examples."""
+        assert source is not None
+        return trained.look(trained.held_out(source, "test", 0, count))
+
+    def showcase_caption(self) -> str:
+        """Return the sentence under that film."""
+        return "Test examples, step by step."
 
 
-EXAMPLES_AT_ONCE = 500
-"""Images in a batch of an evaluation, unless the system says otherwise."""
+AnySystem = System[Any, Any, Any, Any, Any]
 
 
-SYSTEMS = ("glimpse", "draw", "baseline")
-
-
-def load(name: str) -> System:
-    """The system of that name, imported on demand, with the defaults for what its module leaves out.
+def load_system(name: str) -> AnySystem:
+    """Return the system of that name, imported on demand.
 
     Raises:
-        InputError: no such system.
+        InputError: no such system, or a package that is no system.
     """
-    try:
-        module: ModuleType = importlib.import_module(f"saccade.{name}.system")
-    except ModuleNotFoundError as error:
-        if error.name not in (f"saccade.{name}", f"saccade.{name}.system"):
-            raise
-        raise InputError(f"a system: {', '.join(SYSTEMS)}", repr(name), "name one of them") from None
-    defaults = {
-        "tile": module.picture,
-        "prime": lambda core, batch: None,
-        "charts": lambda metrics: {},
-        "examples_at_once": lambda config: EXAMPLES_AT_ONCE,
-        "data_for": lambda config, data: replace(data, binarise="none") if data.binarise == "auto" else data,
-    }
-    return cast(System, SimpleNamespace(**(defaults | vars(module))))
+    found = getattr(systems.module(name, "system"), "SYSTEM", None)
+    if not isinstance(found, System):
+        where = f"{systems.packages()[name]}.system"
+        raise InputError(f"SYSTEM, an instance of saccade.pipeline.contract.System, in {where}", f"{found!r:.60}", DO)
+    return cast(AnySystem, found)
+
+
+DO = "see docs/new-system.md"

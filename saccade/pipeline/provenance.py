@@ -1,18 +1,27 @@
-"""What made a result: the versions of what ran, the commit of its source, the command, the time."""
+"""Provenance of a result: versions, the commit of the source, the command, the time."""
 
 import contextlib
 import datetime
 import importlib.metadata
 import platform
+import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from saccade.pipeline.config import CIRCUMSTANCES
 
-def facts() -> dict[str, Any]:
-    """What made a result, in terms that JSON holds."""
+PLACES = ("--out", *("--" + key.split(".")[1].replace("_", "-") for key in CIRCUMSTANCES))
+"""Options of a training, with a value, that say where and how, not what."""
+
+MANNERS = ("--eval", "--no-eval", "--fresh", "--resume", "--tensorboard", "--json")
+"""Such options without a value."""
+
+
+def provenance() -> dict[str, Any]:
+    """Return what made a result, in terms that JSON holds."""
     import torch  # so that `saccade --version` does not wait for it
 
     return {
@@ -24,10 +33,29 @@ def facts() -> dict[str, Any]:
 
 
 def version() -> str | None:
-    """Saccade's version; None where it is not installed, as when `cli.py` runs from its source."""
+    """Return Saccade's version; None where it is not installed, as when `cli.py` runs from its source."""
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
         return importlib.metadata.version("saccade")
     return None
+
+
+def command(made: Mapping[str, Any], *, without: Sequence[str] = ()) -> str:
+    """Return the command that made a run, without places and circumstances: what to type to make it again.
+
+    Args:
+        made: the run's provenance.
+        without: further options to leave out, e.g. --seed. Absolute paths keep their last two parts.
+    """
+    words, kept, skip = [str(word) for word in made.get("command", [])][1:], ["saccade"], False
+    for word in words:
+        option = word.split("=", 1)[0]
+        if skip:
+            skip = False
+        elif option in (*PLACES, *without):
+            skip = "=" not in word
+        elif word not in MANNERS:
+            kept.append(str(Path(*Path(word).parts[-2:])) if word.startswith("/") else word)
+    return shlex.join(kept)
 
 
 def _git_commit() -> str | None:

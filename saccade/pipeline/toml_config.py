@@ -11,15 +11,14 @@ import dataclasses
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import tomli_w
 
 from saccade.errors import InputError, closest, shown
 from saccade.pipeline.checkpoint.atomic_files import nested_at_most
-from saccade.pipeline.config import TABLES, Run, default_run, override, to_dict
-
-Model = TypeVar("Model")
+from saccade.pipeline.config import TABLES, AnyRun, DataT, ModelT, Run, default_run, override, to_dict
+from saccade.pipeline.systems import Spec
 
 MAX_BYTES, MAX_LINE, MAX_DEPTH = 1 << 16, 1000, 8
 """Of a TOML file; Saccade's own are a fortieth as large. The parser's time grows with the square of a line."""
@@ -27,7 +26,9 @@ MAX_BYTES, MAX_LINE, MAX_DEPTH = 1 << 16, 1000, 8
 ROW_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}")
 
 
-def read_run(path: Path | str, system: str, config: type[Model], row: str | None = None) -> Run[Model]:
+def read_run(
+    path: Path | str, system: str, spec: Spec[DataT, ModelT, Any], row: str | None = None
+) -> Run[DataT, ModelT]:
     """The run that a TOML file describes; `row` names one of its rows, where it has rows.
 
     Raises:
@@ -50,7 +51,7 @@ def read_run(path: Path | str, system: str, config: type[Model], row: str | None
         place = f"row {row} of {path}" if row else str(path)
         known = shown(declared).strip("'")
         raise InputError(f"a run of the system {system}", f"{shown(declared)} in {place}", f"use `saccade {known}`")
-    run = override(default_run(system, config), own, lambda table, key: f"{path}: [{table}] {key}".rstrip())
+    run = override(default_run(system, spec), own, lambda table, key: f"{path}: [{table}] {key}".rstrip())
     return override(run, chosen, lambda table, key: f"{path}: [rows.{row}.{table}] {key}".rstrip())
 
 
@@ -66,7 +67,7 @@ def row_folder(path: Path | str, row: str) -> Path:
     return Path("runs", Path(path).stem, row)
 
 
-def write_run(run: Run[Any]) -> str:
+def write_run(run: AnyRun) -> str:
     """A run as TOML text that `read_run` reads; what is None, TOML's nothing, is left out."""
     tables = to_dict(run)
     for table in TABLES:

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import tomli_w
 
-from saccade.pipeline.checkpoint.run_log import moments
-from saccade.pipeline.config import TABLES, DataConfig
+from saccade.pipeline import systems
+from saccade.pipeline.checkpoint.run_log import evenly
+from saccade.pipeline.config import TABLES, tuples
 
 CURVE_ROWS = 8
 """Moments of the training that the card's table shows."""
@@ -31,28 +32,32 @@ class Card(NamedTuple):
 
 def write_card(card: Card) -> str:
     """The card's text."""
-    parts = [f"# {card.name}", card.run["facts"]["about"], _summary(card), _commands(card)]
-    parts += [_measured(card.metrics), _training(card), _weak_points(card), _settings(card.run)]
+    parts = [f"# {card.name}", card.run["provenance"]["about"], _summary(card), _commands(card)]
+    parts += [
+        _measured(card.metrics, systems.spec(card.run["system"]).unit),
+        _training(card),
+        _weak_points(card),
+        _settings(card.run),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
 def _summary(card: Card) -> str:
-    run, facts = card.run, card.run["facts"]
-    shape, train = run["shape"], run["train"]
-    colours = "grey" if shape["channels"] == 1 else f"{shape['channels']} channels"
-    images = f"{shape['width']} x {shape['height']} pixels, {colours}, {shape['classes']} classes"
-    defaults = asdict(DataConfig())
+    run, facts, train = card.run, card.run["provenance"], card.run["train"]
+    spec = systems.spec(run["system"])
+    defaults = asdict(spec.data)
     data = {key: value for key, value in run["data"].items() if key == "dataset" or value != defaults.get(key)}
+    batch = f"{train['batch_size']} {spec.unit}"
     minutes, steps = facts["train_seconds"] / 60, facts["steps"]
     weights = "averaged weights" if train["ema"] else "weights"
     versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
     rows = {
         "network": f"{run['system']}, {card.metrics['parameters']:,} parameters",
         "file": f"weights.safetensors, {card.weight_bytes / 1e6:.1f} MB: {weights}, float32, no optimizer",
-        "images": images,
+        **spec.facts(**tuples(run["facts"])).describe(),
         "data": ", ".join(f"{key} {value}" for key, value in data.items()),
         "seed": str(train["seed"]),
-        "training": f"{train['epochs']} epochs, {steps:,} steps of {train['batch_size']} images, {minutes:.0f} minutes",
+        "training": f"{train['epochs']} epochs, {steps:,} steps of {batch}, {minutes:.0f} minutes",
         "commit": facts.get("git_commit") or "unknown",
         "versions": versions,
     }
@@ -60,13 +65,13 @@ def _summary(card: Card) -> str:
 
 
 def _commands(card: Card) -> str:
-    facts = card.run["facts"]
+    facts = card.run["provenance"]
     commands = [*reversed(facts["ancestors"]), shlex.join(facts["command"])]
     also = "\n\nEach gives the weights that the next one begins with." if facts["ancestors"] else ""
     return "## Made by\n\n```\n" + "\n".join(commands) + "\n```" + also
 
 
-def _measured(metrics: Mapping[str, Any]) -> str:
+def _measured(metrics: Mapping[str, Any], unit: str) -> str:
     """Every number of metrics.json, the groups' under the group's name; matrices are left to that file."""
     rows = []
     for name, value in metrics.items():
@@ -77,7 +82,7 @@ def _measured(metrics: Mapping[str, Any]) -> str:
             rows.append((words, " ".join(map(_number, value))))
         elif isinstance(value, int | float):
             rows.append((words, _number(value)))
-    where = f"{metrics['examples']:,} {metrics['split']} images of {metrics['dataset']}, which it never saw."
+    where = f"{metrics['examples']:,} {metrics['split']} {unit} of {metrics['dataset']}, which it never saw."
     return f"## Measured\n\nOn {where} All of it: metrics.json.\n\n" + _table(("what", "value"), rows)
 
 
@@ -86,9 +91,9 @@ def _training(card: Card) -> str:
     terms = list(log[-1]["terms"])
     rows = [
         (f"{event['epoch']:.1f}", f"{event['loss']:.4g}", *(f"{event['terms'].get(term, 0):.4g}" for term in terms))
-        for event in moments(log, CURVE_ROWS)
+        for event in evenly(log, CURVE_ROWS)
     ]
-    also = "".join(f"\n\nWarned: {warning}." for warning in card.run["facts"].get("warned", ()))
+    also = "".join(f"\n\nWarned: {warning}." for warning in card.run["provenance"].get("warned", ()))
     head = ("epoch", "loss", *(term.replace("_", " ") for term in terms))
     return "## Training\n\nMore of the curve: curve.jsonl.\n\n" + _table(head, rows) + also
 
@@ -98,14 +103,14 @@ def _weak_points(card: Card) -> str:
     if controls := card.metrics.get("controls"):
         text = ", ".join(f"{name.replace('_', ' ')} {_number(value)}" for name, value in controls.items())
         points.append(f"Its error in percent when it is made to look elsewhere: {text}.")
-    dataset, reads = card.run["data"]["dataset"], "error_percent" in card.metrics
+    dataset, reads = card.run["data"].get("dataset", card.run["system"]), "error_percent" in card.metrics
     known = f"It knows {dataset} alone" + ("; every image gets an answer, nonsense too." if reads else ".")
     return "## What it is bad at\n\n" + "\n".join(f"- {point}" for point in [*points, known])
 
 
 def _confusions(card: Card) -> list[str]:
     matrix = card.metrics.get("confusion")
-    names = card.run.get("classes", [])
+    names = card.run["facts"].get("classes", [])
     if not matrix or len(matrix) != len(names):
         return []
     wrong = {i: 100 * (1 - row[i] / max(1, sum(row))) for i, row in enumerate(matrix)}

@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from saccade.errors import InputError
-from saccade.pipeline.checkpoint import checkpoints as checkpoint
-from saccade.pipeline.checkpoint.atomic_files import read_json, unwritable, write_json, write_whole
-from saccade.pipeline.checkpoint.run_log import command, curve, read_log, train_seconds
+from saccade.pipeline.checkpoint import checkpoints
+from saccade.pipeline.checkpoints.atomic_files import read_json, unwritable, write_json, write_whole
+from saccade.pipeline.checkpoints.locate import NETWORKS, WEIGHTS, is_shipped, results_folder
+from saccade.pipeline.checkpoints.run_folder import RunFolder, open_run, read_record
+from saccade.pipeline.checkpoints.run_log import curve, read_log, train_seconds
+from saccade.pipeline.checkpoints.snapshot import Snapshot
 from saccade.pipeline.config import to_dict
+from saccade.pipeline.provenance import command
 from saccade.shipped.card import Card, write_card
-from saccade.shipped.catalogue import MODELS, WEIGHTS, is_shipped, place, size
+from saccade.shipped.catalogue import size
 
 MOST_BYTES = 12_000_000
 """All shipped networks together."""
@@ -41,7 +45,7 @@ def add(
         raise InputError("a name of small letters, digits and hyphens", repr(name), "choose another")
     if target.exists() and not replace:
         raise InputError("a new name", f"{target}, which exists", "give --replace, or another name")
-    folder = checkpoint.open_run(run)
+    folder = open_run(run)
     snapshot, metrics = _finished(folder), _measured(folder)
     _same(folder, snapshot, metrics)
     (record, log), draft = _told(folder, about), into / f".{name}.draft"
@@ -49,7 +53,7 @@ def add(
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
         snapshot = _weights_alone(snapshot)
-        saved = checkpoint.save(draft, snapshot)
+        saved = checkpoints.save(draft, snapshot)
         saved.rename(draft / WEIGHTS)
         write_json(draft / "run.json", record)
         write_json(draft / "metrics.json", metrics)
@@ -74,13 +78,13 @@ def add(
 
 def _source_tree() -> Path:
     """The package `models` of a source checkout; an installed one is nobody's to write to."""
-    if (MODELS.parents[2] / "pyproject.toml").exists():
-        return MODELS
+    if (NETWORKS.parents[2] / "pyproject.toml").exists():
+        return NETWORKS
     raise InputError("a source checkout of Saccade", "an installed one", "name a folder with --into")
 
 
-def _finished(folder: checkpoint.RunFolder) -> checkpoint.Snapshot:
-    snapshot = checkpoint.trained(folder.path)
+def _finished(folder: RunFolder) -> Snapshot:
+    snapshot = checkpoints.trained(folder.path)
     if snapshot is None or not snapshot.finished:
         found = "no checkpoint" if snapshot is None else f"step {snapshot.step} of {snapshot.facts.get('steps')}"
         do = "train it to its end: the same command goes on"
@@ -88,9 +92,9 @@ def _finished(folder: checkpoint.RunFolder) -> checkpoint.Snapshot:
     return snapshot
 
 
-def _measured(folder: checkpoint.RunFolder) -> dict[str, Any]:
+def _measured(folder: RunFolder) -> dict[str, Any]:
     do = f"measure it first: saccade {folder.run.system} eval {folder.path}"
-    path = place(folder.path)
+    path = results_folder(folder.path)
     if not (path / "metrics.json").exists():
         raise InputError("the metrics.json of an evaluation", f"none in {path}", do)
     metrics = read_json(path / "metrics.json", "the metrics.json of an evaluation")
@@ -99,7 +103,7 @@ def _measured(folder: checkpoint.RunFolder) -> dict[str, Any]:
     return metrics
 
 
-def _same(folder: checkpoint.RunFolder, snapshot: checkpoint.Snapshot, metrics: dict[str, Any]) -> None:
+def _same(folder: RunFolder, snapshot: Snapshot, metrics: dict[str, Any]) -> None:
     """An evaluation says which step it measured, since it does; an older one is believed."""
     if metrics.get("step", snapshot.step) != snapshot.step:
         found = f"metrics of step {metrics['step']} in {folder.path}"
@@ -107,7 +111,7 @@ def _same(folder: checkpoint.RunFolder, snapshot: checkpoint.Snapshot, metrics: 
         raise InputError(f"metrics of the last step, {snapshot.step}", found, do)
 
 
-def _weights_alone(snapshot: checkpoint.Snapshot) -> checkpoint.Snapshot:
+def _weights_alone(snapshot: Snapshot) -> Snapshot:
     groups = {name.split("/", 1)[0] for name in snapshot.tensors}
     prefix = "ema/" if "ema" in groups else "model/"
     kept = {f"model/{k.removeprefix(prefix)}": t for k, t in snapshot.tensors.items() if k.startswith(prefix)}
@@ -115,26 +119,25 @@ def _weights_alone(snapshot: checkpoint.Snapshot) -> checkpoint.Snapshot:
     return snapshot._replace(tensors=kept, facts=snapshot.facts | {"averaged": averaged})
 
 
-def _told(folder: checkpoint.RunFolder, about: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _told(folder: RunFolder, about: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The run.json and the log that the card is made of; a shipped network has its own, the log thinned to a curve."""
-    data = read_json(folder.path / "run.json", "the run.json of a run folder") | to_dict(folder.run)
+    data = read_record(folder.path) | to_dict(folder.run)
     if not is_shipped(folder.path):
         log = read_log(folder.path)
         return _record(folder, data, about, log), log
     lines = (folder.path / "curve.jsonl").read_text(encoding="utf-8").splitlines()
-    return data | {"facts": folder.facts | {"about": about}}, [json.loads(line) for line in lines]
+    return data | {"provenance": folder.provenance | {"about": about}}, [json.loads(line) for line in lines]
 
 
-def _record(
-    folder: checkpoint.RunFolder, data: dict[str, Any], about: str, log: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _record(folder: RunFolder, data: dict[str, Any], about: str, log: list[dict[str, Any]]) -> dict[str, Any]:
     """run.json without the places of the machine that it was trained on, and with what the card says."""
-    data["data"] = data["data"] | {"data_dir": None}
+    if "data_dir" in data["data"]:
+        data["data"] = data["data"] | {"data_dir": None}
     if start := folder.run.train.start_from:
         data["train"] = data["train"] | {"start_from": Path(start).name}
-    facts = {key: value for key, value in folder.facts.items() if key != "command"}
-    data["facts"] = facts | {
-        "command": shlex.split(command(folder.facts)),
+    made = {key: value for key, value in folder.provenance.items() if key != "command"}
+    data["provenance"] = made | {
+        "command": shlex.split(command(folder.provenance)),
         "ancestors": _ancestors(folder),
         "about": about,
         "warned": sorted({warning for event in log for warning in event.get("warnings", ())}),
@@ -144,18 +147,18 @@ def _record(
     return data
 
 
-def _ancestors(folder: checkpoint.RunFolder) -> list[str]:
+def _ancestors(folder: RunFolder) -> list[str]:
     """The commands of the runs whose weights this one began with, the last one first; a shipped network knows those
     before it, whose folders may be gone."""
     found: list[str] = []
     start = folder.run.train.start_from
     while start is not None and len(found) < 10:
         try:
-            before = checkpoint.open_run(start)
+            before = open_run(start)
         except InputError:
             return [*found, f"(a run named {Path(start).name}, which is no longer there)"]
-        found.append(command(before.facts))
-        if isinstance(known := before.facts.get("ancestors"), list):
+        found.append(command(before.provenance))
+        if isinstance(known := before.provenance.get("ancestors"), list):
             return [*found, *map(str, known)]
         start = before.run.train.start_from
     return found

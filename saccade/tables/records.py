@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from saccade.errors import InputError
+from saccade.pipeline import systems
 from saccade.pipeline.checkpoint.atomic_files import read_json
-from saccade.pipeline.checkpoint.run_log import command, curve, read_log, train_seconds
-from saccade.pipeline.config import CIRCUMSTANCES, TABLES, Run, differences, from_dict
+from saccade.pipeline.checkpoint.run_folder import read_record, upgrade
+from saccade.pipeline.checkpoint.run_log import curve, read_log, train_seconds
+from saccade.pipeline.config import CIRCUMSTANCES, TABLES, AnyRun, differences, from_dict
+from saccade.pipeline.provenance import command
 from saccade.tables.rows import Row
 
 FORMAT = 1
@@ -58,7 +61,7 @@ def row_of(record: Mapping[str, Any], rows: Mapping[str, Row], file: Path, name:
     for row in same_system:
         if not departures(record, row):
             return row.name
-    words = [str(word) for word in record["facts"].get("command", [])]
+    words = [str(word) for word in record["provenance"].get("command", [])]
     if "--config" in words and "--row" in words:
         config, said = (words[words.index(option) + 1 :][:1] for option in ("--config", "--row"))
         if config and said and Path(config[0]).name == file.name:
@@ -75,7 +78,7 @@ def departures(record: Mapping[str, Any], row: Row) -> tuple[str, ...]:
         InputError: another version's run.
     """
     tables = {key: record.get(key) for key in ("system", *TABLES)}
-    run: Run[Any] = from_dict(tables, type(row.run.model), "the results")
+    run: AnyRun = from_dict(tables, systems.spec(row.run.system), "the results")
     parts = [re.fullmatch("(.+?): (.*), now (.*)", said) for said in differences(row.run, run)]
     return tuple(f"{part[1]} {part[3]}, not {part[2]}" for part in parts if part and part[1] not in OWN)
 
@@ -92,7 +95,7 @@ def earlier(path: Path) -> list[Record]:
         raise InputError(
             f"results of format {FORMAT}", found, "give another --results, or use the Saccade that wrote them"
         )
-    return data["runs"]
+    return [upgrade(record, str(path)) for record in data["runs"]]
 
 
 def identity(record: Record, rows: Mapping[str, Row]) -> tuple[Any, ...]:
@@ -104,9 +107,7 @@ def identity(record: Record, rows: Mapping[str, Row]) -> tuple[Any, ...]:
 
 
 def _record(folder: Path) -> tuple[Record, str]:
-    run, metrics = (read_json(folder / name, f"the {name} of a run") for name in ("run.json", "metrics.json"))
-    if run.get("format") != 1 or not {"system", "data", "model", "train", "facts"} <= run.keys():
-        raise InputError(f"a run of this version in {folder}", f"format {run.get('format')!r:.40}", "train it again")
+    run, metrics = read_record(folder), read_json(folder / "metrics.json", "the metrics.json of a run")
     log = read_log(folder)
     last, steps = log[-1]["step"], log[-1]["steps"]
     if last != steps or metrics.get("step", steps) != steps:
@@ -115,8 +116,8 @@ def _record(folder: Path) -> tuple[Record, str]:
         raise InputError(f"a finished run of {steps} steps in {folder}", found, do)
     start = run["train"].get("start_from")
     cleaned = {
-        "data": run["data"] | {"data_dir": None},
+        "data": run["data"] | ({"data_dir": None} if "data_dir" in run["data"] else {}),
         "train": run["train"] | {"start_from": start and Path(start).name},
-        "facts": run["facts"] | {"command": shlex.split(command(run["facts"]))},
+        "provenance": run["provenance"] | {"command": shlex.split(command(run["provenance"]))},
     }
     return run | cleaned | {"metrics": metrics, "train_seconds": train_seconds(log)}, curve(log)

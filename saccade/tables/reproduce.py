@@ -16,12 +16,15 @@ import joblib
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from saccade.errors import InputError
-from saccade.pipeline import trained as verbs
-from saccade.pipeline.checkpoint import checkpoints as checkpoint
+from saccade.pipeline import systems
 from saccade.pipeline.checkpoint.atomic_files import Busy, read_json
+from saccade.pipeline.checkpoint.checkpoints import newest
+from saccade.pipeline.checkpoint.run_folder import open_run
 from saccade.pipeline.config import differences
-from saccade.pipeline.session import learn
+from saccade.pipeline.session import train_run
+from saccade.pipeline.trained import open_trained
 from saccade.tables.rows import Row, Task, folder_of, waves
+from saccade.terminal import screen
 
 Status = Literal["trained", "finished", "elsewhere", "failed"]
 
@@ -75,8 +78,9 @@ def work(task: Task, quiet: bool = False) -> Outcome:
         with open(os.devnull, "w") as nowhere, contextlib.ExitStack() as stack:
             if quiet:  # several trainings would write into one another's lines; log.jsonl has it all
                 stack.enter_context(contextlib.redirect_stderr(nowhere))
-            learn(task.run, task.folder)
-            verbs.measure(*verbs.open_images(task.folder, task.run.system), "test")
+            reporter = None if quiet else screen.Meter(systems.spec(task.run.system))
+            train_run(task.run, task.folder, reporter=reporter)
+            open_trained(task.folder, task.run.system).evaluate()
     except Exception as error:
         return _stopped(task, error)
     return Outcome(task, "trained", "")
@@ -115,11 +119,11 @@ def is_finished(task: Task) -> bool:
     """
     if not (task.folder / "run.json").exists():
         return False
-    folder = checkpoint.open_run(task.folder)
+    folder = open_run(task.folder)
     if changed := differences(folder.run, task.run):
         do = "give another --out, or remove that folder"
         raise InputError(f"the run of the row in {task.folder}", "; ".join(changed), do)
-    snapshot, metrics = checkpoint.newest(task.folder), task.folder / "metrics.json"
+    snapshot, metrics = newest(task.folder), task.folder / "metrics.json"
     if snapshot is None or not snapshot.finished or not metrics.exists():
         return False
     return read_json(metrics, "the metrics.json of an evaluation").get("step", snapshot.step) == snapshot.step

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from saccade.errors import InputError, closest
-from saccade.pipeline.config import Run
+from saccade.pipeline import systems
+from saccade.pipeline.config import AnyRun
 from saccade.pipeline.toml_config import read_facts, read_run
 
 
@@ -14,7 +15,7 @@ class Row(NamedTuple):
     """A row: its run (of seed 0, unless it says otherwise), the paper's numbers by metric, and the row before it."""
 
     name: str
-    run: Run[Any]
+    run: AnyRun
     paper: dict[str, float]
     after: str | None
 
@@ -23,12 +24,12 @@ class Task(NamedTuple):
     """A row with one seed, and the run folder it is trained in."""
 
     row: str
-    run: Run[Any]
+    run: AnyRun
     folder: Path
 
 
-def read_rows(path: Path | str, configs: Mapping[str, type]) -> dict[str, Row]:
-    """All rows of a TOML file; `configs` has every system's Config by its name.
+def read_rows(path: Path | str) -> dict[str, Row]:
+    """Read all rows of a TOML file.
 
     Raises:
         InputError: no readable file, no rows, a row of no system, or one that is no run.
@@ -39,11 +40,13 @@ def read_rows(path: Path | str, configs: Mapping[str, type]) -> dict[str, Row]:
     rows = {}
     for name, said in facts.items():
         system = said.get("system")
-        if not isinstance(system, str) or system not in configs:
+        if not isinstance(system, str) or system not in systems.names():
             found = f"{system!r:.40} for row {name} of {path}"
-            raise InputError(f"a system: {', '.join(configs)}", found, 'write system = "..." at the top, or in the row')
+            raise InputError(
+                f"a system: {', '.join(systems.names())}", found, 'write system = "..." at the top, or in the row'
+            )
         paper = {key.removeprefix("paper_"): value for key, value in said.items() if key.startswith("paper_")}
-        rows[name] = Row(name, read_run(path, system, configs[system], name), paper, said.get("after"))
+        rows[name] = Row(name, read_run(path, system, systems.spec(system), name), paper, said.get("after"))
     return rows
 
 

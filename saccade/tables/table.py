@@ -9,29 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from saccade.pipeline import systems
 from saccade.pipeline.checkpoint.atomic_files import unwritable, write_json, write_whole
-from saccade.pipeline.checkpoint.run_log import command, headline
+from saccade.pipeline.provenance import command
+from saccade.pipeline.systems import Metric
 from saccade.tables.records import FORMAT, Record, curve_name, departures, earlier, gather, identity
 from saccade.tables.rows import Row
-
-COLUMNS = {
-    "one rollout": ("error_percent", "one_rollout"),
-    "average of 10": ("error_percent", "averaged"),
-    "fixed scan": ("controls", "fixed_scan"),
-    "random": ("controls", "random"),
-    "centre": ("controls", "centre"),
-    "another image's": ("controls", "another_image"),
-    "importance-weighted": ("importance_weighted_nats", None),
-    "KL": ("kl_nats", None),
-}
-"""Further numbers of metrics.json that the table shows where a run has them; of a group without a key, the last."""
-
-NOTES = {
-    "error_percent": "Test error in percent, one rollout with the policy's mean; beside it other ways to answer, and\n"
-    "the same weights made to look elsewhere: by a fixed scan, at random, at the centre, where another image was seen.",
-    "bound_nats": "The variational bound on the test images, nats an image, one sample each; beside it the\n"
-    "importance-weighted estimate, and the part of the bound that is KL.",
-}
 
 
 class Line(NamedTuple):
@@ -101,40 +84,38 @@ def group(rows: Mapping[str, Row], records: Iterable[Record]) -> list[Line]:
 
 
 def markdown(file: Path, rows: Mapping[str, Row], lines: Sequence[Line]) -> str:
-    """The table as Markdown: the paper's number beside ours, mean (and range) over the seeds."""
+    """Return the table as Markdown: the paper's number next to ours, mean (and range) over the seeds."""
     measure = _measure(rows)
-    known = [name for name in COLUMNS if any(_values(line, name) for line in lines)]
-    head = ["row", "paper", "measured", *known, "seeds", "epochs", "minutes", "parameters", "commit", "made by"]
+    known = [metric for metric in _columns(rows) if any(_values(line, metric) for line in lines)]
+    names = [metric.heading for metric in known]
+    head = ["row", "paper", "measured", *names, "seeds", "epochs", "minutes", "parameters", "commit", "made by"]
     body = [_cells(line, measure, known, file) for line in lines]
-    text = [f"# {file.stem}", "", NOTES.get(measure, measure), ""]
+    text = [f"# {file.stem}", "", measure.note or measure.key, ""]
     text += ["Mean (and range) over the seeds. Minutes are wall time of training, whatever else the machine did.", ""]
     table = [head, ["---"] * len(head), *body]
     return "\n".join(text + ["| " + " | ".join(cells) + " |" for cells in table]) + "\n"
 
 
-def _cells(line: Line, measure: str, known: Sequence[str], file: Path) -> list[str]:
+def _cells(line: Line, measure: Metric, known: Sequence[Metric], file: Path) -> list[str]:
     row, records = line.row, line.records
     name = row.name + (f" ({'; '.join(line.departures)})" if line.departures else "")
-    ours = [found[1] for record in records if (found := headline(record["metrics"], measure))]
     commits = sorted({_commit(record) for record in records})
     seeds = ", ".join(str(record["train"]["seed"]) for record in records)
     epochs = str(records[0]["train"]["epochs"] if records else row.run.train.epochs)
     minutes = [record["train_seconds"] / 60 for record in records]
     parameters = f"{records[0]['metrics']['parameters']:,}" if records else ""
-    paper = f"{row.paper[measure]:.2f}" if measure in row.paper else ""
-    others = [_range(_values(line, column)) + _samples(line, column) for column in known]
+    paper = f"{row.paper[measure.name]:.2f}" if measure.name in row.paper else ""
+    others = [_range(_values(line, metric)) + _samples(line, metric) for metric in known]
     made = f"`{_made_by(line, file)}`"
     tail = [seeds, epochs, _range(minutes, 1), parameters, ", ".join(commits), made]
-    return [name, paper, _range(ours) or "not trained", *others, *tail]
+    return [name, paper, _range(_values(line, measure)) or "not trained", *others, *tail]
 
 
 def _summary(line: Line, file: Path) -> dict[str, Any]:
-    """A line as JSON: the paper's number, and of each of ours the mean, deviation, range and every seed's."""
-    numbers = {}
-    for key in line.row.paper or ("error_percent", "bound_nats"):
-        values = [found[1] for record in line.records if (found := headline(record["metrics"], key))]
-        numbers |= {key: _spread(values)} if values else {}
-    numbers |= {name: _spread(values) for name in COLUMNS if (values := _values(line, name))}
+    """Return a line as JSON: the paper's number, and of each of ours the mean, deviation, range and every seed's."""
+    headline, *others = systems.spec(line.row.run.system).metrics
+    numbers = {headline.name: _spread(values)} if (values := _values(line, headline)) else {}
+    numbers |= {metric.heading: _spread(values) for metric in others if (values := _values(line, metric))}
     return {
         "row": line.row.name,
         "departures": list(line.departures),
@@ -150,35 +131,36 @@ def _summary(line: Line, file: Path) -> dict[str, Any]:
 def _made_by(line: Line, file: Path) -> str:
     """The command that makes a line: this one's, or where settings were overridden, the training's own."""
     if line.departures:
-        return command(line.records[0]["facts"], without=("--seed",))
+        return command(line.records[0]["provenance"], without=("--seed",))
     seeds = sorted(record["train"]["seed"] for record in line.records) or [0, 1, 2]
     place = file if not file.is_absolute() else Path(*file.parts[-2:])
     return f"saccade reproduce {place} --rows {line.row.name} --seeds {','.join(map(str, seeds))}"
 
 
-def _measure(rows: Mapping[str, Row]) -> str:
-    """The metric that the paper's table is about."""
-    return next((key for row in rows.values() for key in row.paper), "error_percent")
+def _measure(rows: Mapping[str, Row]) -> Metric:
+    """Return the metric that the table is about: the headline of its first row's system."""
+    return systems.spec(next(iter(rows.values())).run.system).headline
 
 
-def _samples(line: Line, column: str) -> str:
-    """The K of which a column of a group without a key tells: an estimate by more samples is another number."""
-    name, key = COLUMNS[column]
-    groups = [] if key else [record["metrics"].get(name) for record in line.records]
+def _columns(rows: Mapping[str, Row]) -> list[Metric]:
+    """Return the further metrics of all systems in the table, each once."""
+    found: dict[str, Metric] = {}
+    for name in dict.fromkeys(row.run.system for row in rows.values()):
+        for metric in systems.spec(name).metrics[1:]:
+            found.setdefault(metric.key, metric)
+    return list(found.values())
+
+
+def _samples(line: Line, metric: Metric) -> str:
+    """Return the sample count K to show in this column; estimates with different K are not comparable."""
+    groups = [record["metrics"].get(metric.name) for record in line.records] if metric.sample_label else []
     counts = {next(reversed(group)) for group in groups if isinstance(group, Mapping) and group}
-    return f", K = {' or '.join(sorted(counts, key=int))}" if counts else ""
+    return f", {metric.sample_label} = {' or '.join(sorted(counts, key=int))}" if counts else ""
 
 
-def _values(line: Line, column: str) -> list[float]:
-    name, key = COLUMNS[column]
-    found = []
-    for record in line.records:
-        value = record["metrics"].get(name)
-        if isinstance(value, Mapping):
-            value = value.get(key) if key else next(reversed(list(value.values())), None)
-        if isinstance(value, int | float):
-            found.append(float(value))
-    return found
+def _values(line: Line, metric: Metric) -> list[float]:
+    found = (metric.value(record["metrics"]) for record in line.records)
+    return [value for value in found if value is not None]
 
 
 def _range(values: Sequence[float], digits: int = 2) -> str:
@@ -196,5 +178,5 @@ def _spread(values: Sequence[float]) -> dict[str, Any]:
 
 
 def _commit(record: Record) -> str:
-    commit = record["facts"].get("git_commit") or "unknown"
+    commit = record["provenance"].get("git_commit") or "unknown"
     return commit[:7] + ("+" if commit.endswith("+changes") else "")

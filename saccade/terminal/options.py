@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
-from saccade.pipeline.config import TABLES, Run, default_run, override
+from saccade.pipeline import systems
+from saccade.pipeline.config import TABLES, AnyRun, default_run, override
 
 BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 PANELS = {"data": "Data (table data in TOML)", "model": "Model (table model)", "train": "Training (table train)"}
@@ -24,9 +25,9 @@ def flag(field: str) -> str:
 
 
 def with_options(command: Callable[..., None], tables: Mapping[str, Any]) -> Callable[..., None]:
-    """`command(ctx, ..., given=...)` with one option more for every field of the config dataclasses in `tables`.
+    """Return `command(ctx, ..., given=...)` with one more option for every field of the config dataclasses in `tables`.
 
-    A table is a dataclass, or one of its instances, whose values are then the defaults.
+    A table is an instance of a config dataclass, whose values are the defaults.
 
     `given` receives what the user typed, table -> field -> value, for `apply`.
     """
@@ -48,7 +49,7 @@ def with_options(command: Callable[..., None], tables: Mapping[str, Any]) -> Cal
     return wrapped
 
 
-def apply(run: Run[Any], given: Mapping[str, Mapping[str, Any]]) -> Run[Any]:
+def apply(run: AnyRun, given: Mapping[str, Mapping[str, Any]]) -> AnyRun:
     """The run with what was typed on the command line in place of its own values.
 
     Raises:
@@ -57,9 +58,9 @@ def apply(run: Run[Any], given: Mapping[str, Mapping[str, Any]]) -> Run[Any]:
     return override(run, {table: given[table] for table in TABLES if given.get(table)}, lambda _, key: flag(key))
 
 
-def typed(run: Run[Any]) -> str:
+def typed(run: AnyRun) -> str:
     """The options that make this run out of its system's defaults, as one would type them; `apply`'s inverse."""
-    default, words = default_run(run.system, type(run.model)), []
+    default, words = default_run(run.system, systems.spec(run.system)), []
     for table in TABLES:
         own, usual = getattr(run, table), getattr(default, table)
         for field in dataclasses.fields(own):

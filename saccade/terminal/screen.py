@@ -5,7 +5,7 @@ Results go to stdout, everything else to stderr, so that `--json` leaves one JSO
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+
+from saccade.pipeline.systems import AnySpec
 
 PLAIN_EVERY_SECONDS = 10.0
 MOST_CLASSES_SHOWN = 20
@@ -30,7 +32,7 @@ class Event(Protocol):
     @property
     def epoch(self) -> float: ...
     @property
-    def images_per_second(self) -> float: ...
+    def examples_per_second(self) -> float: ...
     @property
     def loss(self) -> float: ...
     @property
@@ -68,7 +70,8 @@ def tell_outcome(outcome: Any) -> None:
 class Meter:
     """Follows training: on a terminal a bar that moves, elsewhere a line every ten seconds; warnings once each."""
 
-    def __init__(self) -> None:
+    def __init__(self, spec: AnySpec) -> None:
+        self.spec = spec
         self.console = Console(stderr=True, highlight=False)
         self.bar = Progress(
             TextColumn("epoch {task.fields[epoch]:.1f}"),
@@ -91,11 +94,16 @@ class Meter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.bar.stop()
 
+    def say(self, text: str) -> None:
+        """Show a line of text."""
+        say(text)
+
     def show(self, event: Event) -> None:
         """Show how training stands."""
-        parts = {"loss": event.loss, **event.terms, "error %": event.health.get("error_percent")}
+        headline = self.spec.headline
+        parts = {"loss": event.loss, **event.terms, headline.name.replace("_", " "): event.health.get(headline.name)}
         numbers = ", ".join(f"{name} {value:.3g}" for name, value in parts.items() if value is not None)
-        text = f"{event.images_per_second:,.0f} images/s, {numbers}"
+        text = f"{event.examples_per_second:,.0f} {self.spec.unit}/s, {numbers}"
         self.bar.update(self.task, completed=event.step, total=event.steps, epoch=event.epoch, text=text)
         now = time.monotonic()
         if self.bar.disable and (now - self.last >= PLAIN_EVERY_SECONDS or event.step == event.steps):
@@ -136,7 +144,7 @@ def show_metrics(metrics: Mapping[str, Any], classes: Sequence[str], title: str)
 
 
 def show_models(models: Sequence[Mapping[str, Any]]) -> None:
-    """The shipped networks, one a row, as `recurrent.shipped.listing` gives them."""
+    """The shipped networks, one a row, as `saccade.shipped.catalogue.listing` gives them."""
     table = Table()
     for heading in ("name", "system", "what", "measured", "MB"):
         table.add_column(heading, no_wrap=heading == "name")
@@ -157,6 +165,11 @@ def show_table(title: str, rows: Sequence[Mapping[str, str]]) -> None:
     for row in rows:
         table.add_row(*row.values())
     Console(highlight=False).print(table)
+
+
+def answers(readings: Iterable[Any], names: Iterable[Any]) -> list[dict[str, Any]]:
+    """Return the answers to images as JSON holds them: the image's name, and every field of its reading."""
+    return [{"image": name, **reading._asdict()} for reading, name in zip(readings, names, strict=True)]
 
 
 def show_answers(answers: Sequence[Mapping[str, Any]]) -> None:

@@ -8,29 +8,44 @@ from typing import Annotated, Any, Literal
 import typer
 
 from saccade.errors import InputError
+from saccade.pipeline import systems
 from saccade.pipeline.config import TABLES, default_run, to_dict
 from saccade.pipeline.toml_config import read_run, row_folder, write_run
 from saccade.terminal.options import apply, with_options
+
+Verb = Callable[..., None]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on stdout.")]
 RUN_HELP = "The folder that a training wrote, or the name of a shipped network (`saccade models`)."
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help=RUN_HELP, show_default=False)]
 RunOrShipped = Annotated[Path | None, typer.Argument(metavar="[RUN]", help=RUN_HELP, show_default=False)]
 DataDir = Annotated[str | None, typer.Option(help="Folder of the data, if it is not the training's.")]
-Split = Annotated[Literal["test", "validation"], typer.Option(help="Which held-out images.")]
+SplitName = Annotated[Literal["test", "validation"], typer.Option("--split", help="Which held-out examples.")]
 StripFile = Annotated[Path | None, typer.Option(help="Write a film strip too: this PNG.")]
+Index = Annotated[int, typer.Option(help="Which example of the split, from 0.")]
+Count = Annotated[int, typer.Option(help="Number of consecutive examples, shown side by side.")]
 
 
-def train_command(system: str, model: type, then: Sequence[str] = ()) -> Callable[..., None]:
-    """The verb `train` of a system whose Config is `model`; `then` says what a person may want after an evaluation."""
+def verbs_of(system: str) -> dict[str, Verb]:
+    """Return the verbs of a system: its own `commands.VERBS`, or train, eval and gif."""
+    if systems.has(system, "commands"):
+        return dict(systems.module(system, "commands").VERBS)
+    return {"train": train_command(system), "eval": eval_command(system), "gif": gif_command(system)}
+
+
+def train_command(system: str, then: Sequence[str] = ()) -> Verb:
+    """Make the verb `train` of a system; `then` are commands to suggest after an evaluation, {} being the run."""
+    spec = systems.spec(system)
 
     def train(
         ctx: typer.Context,
         config: Annotated[Path | None, typer.Option(help="TOML file of settings; options override it.")] = None,
         row: Annotated[str | None, typer.Option(help="Row of that file, where it has rows.")] = None,
         out: Annotated[Path | None, typer.Option(help="Run folder; by default runs/SYSTEM or runs/FILE/ROW.")] = None,
-        fresh: Annotated[bool, typer.Option("--fresh/--resume", help="Begin anew, or go on where it stopped.")] = False,
-        evaluate: Annotated[bool, typer.Option("--eval/--no-eval", help="Evaluate on the test images too.")] = False,
+        fresh: Annotated[
+            bool, typer.Option("--fresh/--resume", help="Start again, or go on where it stopped.")
+        ] = False,
+        evaluate: Annotated[bool, typer.Option("--eval/--no-eval", help="Evaluate on the test examples too.")] = False,
         tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write OUT/tensorboard too.")] = False,
         show_config: Annotated[bool, typer.Option("--show-config", help="Print the settings as TOML; stop.")] = False,
         as_json: AsJson = False,
@@ -42,69 +57,106 @@ def train_command(system: str, model: type, then: Sequence[str] = ()) -> Callabl
         Every setting below is also a key of the file that --config names; what is typed here overrides the file.
         """
         if row is not None and config is None:
-            raise InputError("--config beside --row", f"--row {row} alone", "name the TOML file with --config")
-        run = apply(read_run(config, system, model, row) if config else default_run(system, model), given)
+            raise InputError("--config with --row", f"--row {row} alone", "name the TOML file with --config")
+        run = apply(read_run(config, system, spec, row) if config else default_run(system, spec), given)
         if show_config:
             typer.echo(json.dumps(to_dict(run)) if as_json else write_run(run).strip())
             return
         out = out or (row_folder(config, row or "") if config else Path("runs", system))
-        from saccade.pipeline import trained as verbs
-        from saccade.pipeline.session import learn
-        from saccade.terminal import screen as terminal
+        from saccade.pipeline.session import train_run
+        from saccade.pipeline.trained import open_trained
+        from saccade.terminal import screen
 
-        result = learn(run, out, fresh=fresh, tensorboard=tensorboard)
+        result = train_run(run, out, fresh=fresh, tensorboard=tensorboard, reporter=screen.Meter(spec))
         if result is None:  # one of several processes, and not the one that writes
             return
-        terminal.say("finished" if result["wrote"] else f"{out} is finished already; --fresh begins anew")
+        screen.say("finished" if result["wrote"] else f"{out} is finished already; --fresh starts again")
         if evaluate and as_json:
-            result["metrics"], files = verbs.measure(*verbs.open_images(out, system), "test")
+            result["metrics"], files = open_trained(out, system).evaluate()
             result["wrote"] += files
         if evaluate and not as_json:
-            terminal.give({"wrote": result["wrote"]})
-            report(system, out, then=then)
+            screen.give({"wrote": result["wrote"]})
+            evaluate_and_show(system, out, then=then)
         else:
-            terminal.give(result | {"next": [f"saccade {system} eval {out}"]}, as_json=as_json)
+            screen.give(result | {"next": [f"saccade {system} eval {out}"]}, as_json=as_json)
 
-    defaults = default_run(system, model)
+    defaults = default_run(system, spec)
     return with_options(train, {table: getattr(defaults, table) for table in TABLES})
 
 
-def eval_command(system: str, then: Sequence[str] = ()) -> Callable[..., None]:
-    """The verb `eval` of a system."""
+def eval_command(system: str, then: Sequence[str] = ()) -> Verb:
+    """Make the verb `eval` of a system."""
 
-    def evaluate(path: RunPath, data_dir: DataDir = None, split: Split = "test", as_json: AsJson = False) -> None:
-        """Measure the error on held-out images; writes metrics.json (validation: metrics-validation.json) into RUN."""
-        report(system, path, data_dir, split, as_json=as_json, then=then)
+    def evaluate(path: RunPath, data_dir: DataDir = None, split: SplitName = "test", as_json: AsJson = False) -> None:
+        """Measure a network on held-out examples; writes metrics.json or metrics-validation.json into RUN."""
+        evaluate_and_show(system, path, data_dir, split, as_json=as_json, then=then)
 
     return evaluate
 
 
-def report(
+def gif_command(system: str) -> Verb:
+    """Make the verb `gif` of a system."""
+
+    def gif(
+        path: RunPath,
+        index: Index = 0,
+        count: Count = 1,
+        out: Annotated[Path | None, typer.Option(help="File (.gif, .webp, .png); or RUN/film-INDEX.gif.")] = None,
+        strip: StripFile = None,
+        seconds: Annotated[float, typer.Option(min=0.02, max=10, help="Seconds a step is shown.")] = 0.5,
+        data_dir: DataDir = None,
+        split: SplitName = "test",
+        as_json: AsJson = False,
+    ) -> None:
+        """Show what the network does with held-out examples, step by step."""
+        from saccade.pipeline.animate import show
+        from saccade.pipeline.checkpoint.locate import results_folder
+        from saccade.pipeline.trained import open_trained
+        from saccade.terminal import screen
+
+        network = open_trained(path, system)
+        trace = network.look(network.held_out(network.source(data_dir), split, index, count))
+        name = film_name("film", index, count)
+        wrote = [show.write_strip(trace, strip)] if strip else []
+        wrote.append(show.write_film(trace, out or results_folder(network.folder.path) / name, seconds=seconds))
+        screen.give({"wrote": [str(file) for file in wrote], "split": split}, as_json=as_json)
+
+    return gif
+
+
+def film_name(stem: str, index: int, count: int) -> str:
+    """Return the default name of a film of `count` examples from `index` on."""
+    return f"{stem}-{index}.gif" if count == 1 else f"{stem}-{index}-to-{index + count - 1}.gif"
+
+
+def evaluate_and_show(
     system: str,
     path: Path,
     data_dir: str | None = None,
-    split: Split = "test",
+    split: Literal["test", "validation"] = "test",
     *,
     as_json: bool = False,
     then: Sequence[str] = (),
     model: dict[str, Any] | None = None,
-    judge: Path | None = None,
-    judged: int = 0,
+    further: Callable[[Any, Any], dict[str, Any]] | None = None,
 ) -> None:
-    """Measure a trained network, under other settings of its `model` if asked, and show what was found."""
-    from saccade.pipeline import trained as verbs
-    from saccade.terminal import screen as terminal
+    """Measure a trained network, and show what was found.
 
-    network, source = verbs.open_images(path, system, data_dir)
-    network = verbs.with_model(network, **(model or {}))
-    further = None
-    if judge:
-        from saccade.draw.judge import agreement, open_judge
+    Args:
+        model: other settings of its model to measure it under.
+        further: from the network and its data to further results.
+    """
+    from saccade.pipeline.trained import open_trained
+    from saccade.terminal import screen
 
-        further = agreement(network, open_judge(network, judge), source, split, judged)
-    metrics, wrote = verbs.measure(network, source, split, further)
+    network = open_trained(path, system).with_model(**(model or {}))
+    source = network.source(data_dir)
+    metrics, wrote = network.evaluate(split, source, further(network, source) if further else None)
     if as_json:
-        terminal.give(metrics, as_json=True)
+        screen.give(metrics, as_json=True)
         return
-    terminal.show_metrics(metrics, network.folder.classes, f"{path}: {metrics['examples']:,} {split} images")
-    terminal.give({"wrote": wrote, "next": [f"saccade {system} {words.format(path)}" for words in then]})
+    unit = systems.spec(system).unit
+    screen.show_metrics(
+        metrics, getattr(network.facts, "classes", ()), f"{path}: {metrics['examples']:,} {split} {unit}"
+    )
+    screen.give({"wrote": wrote, "next": [f"saccade {system} {words.format(path)}" for words in then]})

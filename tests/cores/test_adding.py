@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-
 from saccade.cores.adding import (
     BLIND_ERROR,
     HELD_OUT_SEED,
@@ -14,6 +13,7 @@ from saccade.cores.adding import (
     sequences,
     train,
 )
+
 from saccade.errors import InputError
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from saccade.cores.adding import KINDS, Adder
 
 from saccade.cores import flow
-from saccade.cores.adding import KINDS, Adder
 from saccade.cores.flow_figure import draw, halving, part
 from saccade.pipeline.animate.palette import Colour
 

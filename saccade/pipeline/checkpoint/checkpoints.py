@@ -9,29 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from saccade.errors import InputError
-from saccade.pipeline.checkpoint.atomic_files import lock, write_json
-from saccade.pipeline.checkpoint.run_folder import RunFolder, create, open_log, open_run
+from saccade.pipeline.checkpoint.locate import WEIGHTS
 from saccade.pipeline.checkpoint.snapshot import MOST_BYTES, Damaged, Snapshot, read, write
-from saccade.shipped.catalogue import WEIGHTS
-
-__all__ = [
-    "RunFolder",
-    "Snapshot",
-    "check_fits",
-    "create",
-    "load_into",
-    "load_trained",
-    "lock",
-    "newest",
-    "open_log",
-    "open_run",
-    "read",
-    "room_for",
-    "save",
-    "trained",
-    "write",
-    "write_json",
-]
 
 NAME = re.compile(r"checkpoint-(\d{1,15})\.safetensors")
 

@@ -1,49 +1,50 @@
-"""A run folder: `run.json` says what was trained, on what and by which versions; checkpoints and results lie beside."""
+"""A run folder: run.json says what was trained, on what and by which versions; checkpoints and results lie next to it.
 
-import contextlib
+Format 2 has the keys format, system, data, model, train, facts (of the data) and provenance (versions, commit, command,
+time). Format 1, of the networks trained before it, has shape and classes in place of facts, and its facts are the
+provenance; it is read as format 2. This module is the only reader of run.json.
+"""
+
 import dataclasses
-import importlib
-import io
-import math
-import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
 
 from saccade.errors import InputError, shown
-from saccade.pipeline.checkpoint.atomic_files import MAX_JSON_BYTES, lock, parse_json, read_json, unwritable, write_json
-from saccade.pipeline.config import TABLES, Run, differences, from_dict, to_dict
-from saccade.pipeline.contract import Shape
-from saccade.pipeline.provenance import facts
-from saccade.shipped.catalogue import find
+from saccade.pipeline import systems
+from saccade.pipeline.checkpoint.atomic_files import lock, read_json, unwritable, write_json
+from saccade.pipeline.checkpoint.locate import find
+from saccade.pipeline.config import TABLES, AnyRun, complaint, differences, from_dict, plain, to_dict, tuples
+from saccade.pipeline.provenance import provenance
 
-FORMAT = 1
+FORMAT = 2
 """The layout of run.json; raised when an older Saccade could not read it."""
 
-KEYS = ("format", "system", *TABLES, "shape", "classes", "facts")
-BEGUN_ANEW = ("checkpoint-*.safetensors", "bad-batch-*.safetensors", "metrics.json", "log.jsonl")
+KEYS = ("format", "system", *TABLES, "facts", "provenance")
+KEYS_OF_FORMAT_1 = ("format", "system", *TABLES, "shape", "classes", "facts")
+REMOVED_BY_FRESH = ("checkpoint-*.safetensors", "bad-batch-*.safetensors", "metrics.json", "log.jsonl")
 """What `create(fresh=True)` removes: files that would be taken for the new run's; pictures stay."""
 
 
-LARGEST = Shape(channels=4, height=4096, width=4096, classes=100_000)
-"""The largest images and number of classes that a run.json may claim."""
+RESTORE = "give the file as it was written"
 
 
 class RunFolder(NamedTuple):
-    """An opened run: its settings, the data's shape and class names, facts (versions, git commit, command, time)."""
+    """An opened run: its settings, the facts of its data, and its provenance (versions, git commit, command, time)."""
 
     path: Path
-    run: Run[Any]
-    shape: Shape
-    classes: tuple[str, ...]
-    facts: dict[str, Any]
+    run: AnyRun
+    facts: systems.Facts
+    provenance: dict[str, Any]
 
 
-def create(
-    path: Path | str, run: Run[Any], shape: Shape, classes: tuple[str, ...], *, fresh: bool = False
-) -> RunFolder:
+def create(path: Path | str, run: AnyRun, facts: systems.Facts, *, fresh: bool = False) -> RunFolder:
     """Begin a run in a new or empty folder, or come back to the same run in its own; call it before taking `lock`.
 
-    `fresh` begins anew in a folder that holds a run: its checkpoints, log and metrics are removed.
+    Args:
+        fresh: start again in a folder that holds a run: its checkpoints, log and metrics are removed.
 
     Raises:
         InputError: the folder holds something else, another run's settings, or is in use by another process.
@@ -61,43 +62,15 @@ def create(
     with lock(path):
         if (path / "run.json").exists():
             if not fresh:
-                return _resumed(open_run(path), run, shape, classes)
+                return _resumed(open_run(path), run, facts)
             _remove_old(path)
-        folder = RunFolder(path, run, shape, tuple(classes), facts())
+        folder = RunFolder(path, run, facts, provenance())
         write_json(path / "run.json", _written(folder))
         return folder
 
 
-def open_log(path: Path, step: int) -> TextIO:
-    """A run's log.jsonl, to be continued after `step`.
-
-    Lines of later steps, which will come again, and a line that a kill cut short are removed.
-
-    Raises:
-        InputError: the file cannot be written to, or is a link, which would lead out of the folder.
-    """
-    name = path / "log.jsonl"
-    try:
-        file = os.fdopen(os.open(name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "r+b")
-        while (line := file.readline(MAX_JSON_BYTES)) and _logged(line) <= step:
-            pass
-        file.seek(-len(line), os.SEEK_CUR)
-        file.truncate()
-    except OSError as error:
-        raise unwritable(name, error) from error
-    return io.TextIOWrapper(file, encoding="utf-8", line_buffering=True)
-
-
-def _logged(line: bytes) -> float:
-    """The step of a line of the log; infinity for what is no whole line."""
-    with contextlib.suppress(ValueError):
-        step = parse_json(line).get("step") if line.endswith(b"\n") else None
-        return step if isinstance(step, int) else math.inf
-    return math.inf
-
-
 def open_run(path: Path | str) -> RunFolder:
-    """The run in a folder, or a shipped one by its name (`recurrent.shipped`); its `path` is where it was found.
+    """Open the run in a folder, or a shipped one by its name; its `path` is where it was found.
 
     Raises:
         InputError: no run folder, or a run.json that is damaged, of another format, or of an unknown system or setting.
@@ -107,25 +80,62 @@ def open_run(path: Path | str) -> RunFolder:
         found = f"no run.json in {path}" if path.is_dir() else f"no folder {path}"
         do = "give the folder that a training wrote (its --out), or a name that `saccade models` lists"
         raise InputError("a run folder", found, do)
-    source = str(path / "run.json")
-    data = read_json(path / "run.json", "the run.json of a run folder")
-    if data.get("format") != FORMAT:
-        raise InputError(f"format {FORMAT} in {source}", shown(data.get("format"), 40), "use the Saccade that wrote it")
-    for key in sorted(data.keys() ^ set(KEYS)):
-        found = f"{'no' if key in KEYS else 'the unknown key'} {shown(key, 40)}"
-        raise InputError(f"the keys {', '.join(KEYS)} in {source}", found, "give the file as it was written")
-    run = from_dict({key: data[key] for key in ("system", *TABLES)}, _config(data["system"], source), source)
-    return RunFolder(path, run, _shape(data["shape"], source), _classes(data, source), _table(data["facts"], source))
+    source, data = str(path / "run.json"), read_record(path)
+    try:
+        spec = systems.spec(data["system"]) if isinstance(data["system"], str) else None
+    except InputError:
+        spec = None
+    if spec is None:
+        found = f"{shown(data['system'], 40)} in {source}"
+        raise InputError(f"a system of this Saccade: {', '.join(systems.names())}", found, "install the one it needs")
+    run = from_dict({key: data[key] for key in ("system", *TABLES)}, spec, source)
+    return RunFolder(path, run, _facts(data["facts"], spec.facts, source), _table(data["provenance"], source))
 
 
-def _resumed(folder: RunFolder, run: Run[Any], shape: Shape, classes: tuple[str, ...]) -> RunFolder:
-    """The run that is there, with the new circumstances (threads, data folder), if it is the same run."""
+def read_record(folder: Path) -> dict[str, Any]:
+    """Read a folder's run.json as a dict of format 2, whatever its format; its values are not checked.
+
+    Raises:
+        InputError: missing, damaged, of another format, or with other keys.
+    """
+    source = str(folder / "run.json")
+    found = upgrade(read_json(folder / "run.json", "the run.json of a run folder"), source)
+    for key in found.keys() - set(KEYS):
+        raise InputError(f"the keys {', '.join(KEYS)} in {source}", f"the unknown key {shown(key, 40)}", RESTORE)
+    return found
+
+
+def upgrade(data: dict[str, Any], source: str) -> dict[str, Any]:
+    """Return the content of a run.json in format 2; further keys, which a table's records have, stay.
+
+    Raises:
+        InputError: another format, or keys missing; `source` names the file in the error.
+    """
+    keys = {1: KEYS_OF_FORMAT_1, 2: KEYS}.get(data.get("format", 0) if type(data.get("format")) is int else 0)
+    if keys is None:
+        found = shown(data.get("format"), 40)
+        raise InputError(f"format 1 or {FORMAT} in {source}", found, "use the Saccade that wrote it")
+    for key in keys:
+        if key not in data:
+            found = f"no {shown(key, 40)}"
+            raise InputError(f"the keys {', '.join(keys)} in {source}", found, RESTORE)
+    if keys is KEYS:
+        return data
+    kept = {key: value for key, value in data.items() if key not in ("shape", "classes", "facts")}
+    shape, classes = data["shape"], data["classes"]
+    if not isinstance(shape, dict) or not isinstance(classes, list) or shape.get("classes") != len(classes):
+        raise InputError(f"a shape and its classes in {source}", shown(shape), "restore the file")
+    facts = {key: value for key, value in shape.items() if key != "classes"} | {"classes": classes}
+    return kept | {"format": FORMAT, "facts": facts, "provenance": data["facts"]}
+
+
+def _resumed(folder: RunFolder, run: AnyRun, facts: systems.Facts) -> RunFolder:
+    """Return the run that is there, with the new circumstances (threads, data folder), if it is the same run."""
     changed = differences(folder.run, run)
-    for name, old, new in (("shape", folder.shape, shape), ("classes", folder.classes, tuple(classes))):
-        if old != new:
-            changed.append(f"the data's {name}: {tuple(old)}, now {tuple(new)}")
+    before, now = dataclasses.asdict(folder.facts), dataclasses.asdict(facts)
+    changed += [f"the data's {key}: {before.get(key)}, now {now[key]}" for key in now if before.get(key) != now[key]]
     if changed:
-        do = "give the same settings to resume, --fresh to begin anew, or another --out"
+        do = "give the same settings to resume, --fresh to start again, or another --out"
         raise InputError(f"the settings of the run in {folder.path}", "; ".join(changed), do)
     return folder._replace(run=run)
 
@@ -134,9 +144,9 @@ def _remove_old(path: Path) -> None:
     """Make room for a new run, in a folder whose run.json is Saccade's, of whatever version and settings."""
     data = read_json(path / "run.json", "the run.json of a run folder")
     if not {"format", "system"} <= data.keys():
-        raise InputError("a run folder to begin anew in", f"another program's {path}/run.json", "give another --out")
+        raise InputError("a run folder to start again in", f"another program's {path}/run.json", "give another --out")
     try:
-        for pattern in BEGUN_ANEW:
+        for pattern in REMOVED_BY_FRESH:
             for file in path.glob(pattern):
                 file.unlink()
     except OSError as error:
@@ -144,39 +154,22 @@ def _remove_old(path: Path) -> None:
 
 
 def _written(folder: RunFolder) -> dict[str, Any]:
-    tables = to_dict(folder.run)
-    shape, classes = folder.shape._asdict(), list(folder.classes)
-    return {"format": FORMAT, **tables, "shape": shape, "classes": classes, "facts": folder.facts}
+    facts = plain(dataclasses.asdict(folder.facts))
+    return {"format": FORMAT, **to_dict(folder.run), "facts": facts, "provenance": folder.provenance}
 
 
-def _config(system: Any, source: str) -> type[Any]:
-    """A system's Config. The name is a stranger's, so nothing is imported but a package that lies beside this one."""
-    beside = Path(__file__).parents[2]
-    if isinstance(system, str) and system.isidentifier() and (beside / system / "system.py").is_file():
-        with contextlib.suppress(ModuleNotFoundError):
-            config = getattr(importlib.import_module(f"saccade.{system}.config"), "Config", None)
-            if isinstance(config, type) and dataclasses.is_dataclass(config):
-                return config
-    raise InputError(
-        "a system of this Saccade", f"{shown(system, 40)} in {source}", "give a run of a system that it has"
-    )
+def _facts(data: object, kind: type[systems.Facts], source: str) -> systems.Facts:
+    """Check the facts of a stranger's run.json."""
+    names = [field.name for field in dataclasses.fields(kind)]
+    if not isinstance(data, Mapping) or set(data) != set(names):
+        raise InputError(f"{', '.join(names)} as the facts in {source}", shown(data), "restore the file")
+    try:
+        return kind(**{key: tuples(value) for key, value in data.items()})
+    except ValidationError as error:
+        raise complaint(error, dict(data), lambda key: f"{source}: facts.{key}") from None
 
 
-def _shape(data: Any, source: str) -> Shape:
-    whole = isinstance(data, dict) and list(data) == list(Shape._fields)
-    if whole and all(type(data[name]) is int and 1 <= data[name] <= most for name, most in LARGEST._asdict().items()):
-        return Shape(**data)
-    raise InputError(f"{', '.join(Shape._fields)} as the shape in {source}", shown(data), "restore the file")
-
-
-def _classes(data: dict[str, Any], source: str) -> tuple[str, ...]:
-    names, count = data["classes"], data["shape"]["classes"]
-    if isinstance(names, list) and len(names) == count and all(isinstance(n, str) and n.isprintable() for n in names):
-        return tuple(names)
-    raise InputError(f"{count} class names in {source}, all printable", shown(names), "restore the file")
-
-
-def _table(data: Any, source: str) -> dict[str, Any]:
+def _table(data: object, source: str) -> dict[str, Any]:
     if isinstance(data, dict):
         return data
-    raise InputError(f"a table of facts in {source}", shown(data), "restore the file")
+    raise InputError(f"a table of provenance in {source}", shown(data), "restore the file")

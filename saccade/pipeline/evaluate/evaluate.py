@@ -2,100 +2,83 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from saccade.errors import InputError
-from saccade.images.source import Source
-from saccade.pipeline.config import Run
-from saccade.pipeline.contract import Batch, Episode, Trace, load
+from saccade.pipeline import systems
+from saccade.pipeline.config import AnyRun
+from saccade.pipeline.contract import AnySource, Episode, Split, Trace, load_system
 from saccade.pipeline.train.device import give_back_memory, keep_freed_memory
-from saccade.recurrent.core import RecurrentCore
+from saccade.recurrent.core import AnyCore
+from saccade.recurrent.tree import Tree, count, take
 from saccade.recurrent.unroll import Unrolled
 
 TIDY_EVERY = 10
-"""Batches after which memory is given back to the system."""
+"""Batches after which memory is given back to the operating system."""
 
 
 @torch.no_grad()
-def evaluate(
-    run: Run[Any],
-    core: RecurrentCore[Any, Any, Any, Any],
-    source: Source,
-    split: Literal["validation", "test"] = "test",
-) -> dict[str, Any]:
-    """The content of metrics.json: what the system reports, and what was evaluated on what.
+def evaluate(run: AnyRun, core: AnyCore, source: AnySource, split: Split = "test") -> dict[str, Any]:
+    """Measure a network; return the content of metrics.json: the system's report, and what was evaluated on what.
 
     Noise is drawn from the run's seed, so that the same weights always get the same numbers on one machine.
     """
-    system = load(run.system)
+    system = load_system(run.system)
     keep_freed_memory()
     whole = source.held_out(split)
+    examples = count(whole)
     conditions = system.conditions(run.model)
     main = next(iter(conditions))
-    results: dict[str, dict[str, Tensor]] = {}
+    results: dict[str, Mapping[str, Tensor]] = {}
     for name, config in conditions.items():
         generator = torch.Generator().manual_seed(run.train.seed)
         parts: dict[str, list[Mapping[str, Tensor]]] = defaultdict(list)
         size = system.examples_at_once(config)
-        batches = zip(whole.images.split(size), whole.labels.split(size), strict=True)
-        for index, (images, labels) in enumerate(batches, start=1):
-            episode = system.episode(Batch(images, labels), config, generator)
-            outputs = _unroll(core, episode)
+        for index, start in enumerate(range(0, examples, size), start=1):
+            episode = system.episode(take(whole, slice(start, start + size)), config, generator)
+            outputs = unrolled(core, episode)
             parts[name].append(system.metrics(outputs, episode, config))
             if name == main:
                 for replay, again in system.replays(outputs, episode, config).items():
-                    parts[replay].append(system.metrics(_unroll(core, again), again, config))
+                    parts[replay].append(system.metrics(unrolled(core, again), again, config))
             if index % TIDY_EVERY == 0:
                 give_back_memory()
         results |= {key: _join(measured) for key, measured in parts.items()}
     return {
         **system.report(results, run.model),
         "system": run.system,
-        "dataset": run.data.dataset,
+        "dataset": getattr(run.data, "dataset", run.system),
         "split": split,
-        "examples": len(whole.labels),
+        "examples": examples,
         "parameters": sum(p.numel() for p in core.parameters() if p.requires_grad),
         "seed": run.train.seed,
     }
 
 
 @torch.no_grad()
-def trace(
-    run: Run[Any],
-    core: RecurrentCore[Any, Any, Any, Any],
-    batch: Batch,
-    classes: tuple[str, ...],
-    *,
-    condition: str | None = None,
-) -> Trace:
-    """What the network does with a batch, under a condition of its system by name (the main one by default).
+def trace(run: AnyRun, core: AnyCore, batch: Tree, facts: systems.Facts, *, condition: str | None = None) -> Trace:
+    """Unroll a network on a batch, under a condition of its system by name (the main one by default).
 
     Raises:
         InputError: the system has no such condition.
     """
-    system = load(run.system)
+    system = load_system(run.system)
     conditions = system.conditions(run.model)
     name = condition or next(iter(conditions))
     if name not in conditions:
         raise InputError(f"a condition among {', '.join(conditions)}", repr(name), "name one of them")
     episode = system.episode(batch, conditions[name], torch.Generator().manual_seed(run.train.seed))
-    images = getattr(episode.context, "images", episode.context)
-    return Trace(_unroll(core, episode), images, episode.targets, classes)
+    return Trace(run.system, unrolled(core, episode), episode, batch, facts)
 
 
-def _unroll(core: RecurrentCore[Any, Any, Any, Any], episode: Episode) -> Any:
-    return Unrolled(core)(episode.inputs, episode.context)
+def unrolled(core: AnyCore, episode: Episode) -> Tree:
+    """Return the outputs of a whole episode, every leaf [T, B, ...]."""
+    return Unrolled(core)(episode.inputs, episode.context, episode.lengths)
 
 
 def _join(parts: list[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """One tensor a name from the batches': [B, ...] and [T, B, ...] alike, for only B's length varies by batch."""
-    examples = [len(part["target"]) for part in parts]
-    joined = {}
-    for key in parts[0]:
-        tensors = [part[key] for part in parts]
-        axis = 0 if all(len(t) == n for t, n in zip(tensors, examples, strict=True)) else 1
-        joined[key] = torch.cat(tensors, dim=axis)
-    return joined
+    """Join the metrics of all batches: every one is [B, ...]."""
+    return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}

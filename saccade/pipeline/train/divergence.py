@@ -6,8 +6,8 @@ from torch import nn
 
 from saccade.errors import InputError
 from saccade.pipeline.checkpoint.snapshot import Snapshot, on_cpu
-from saccade.pipeline.contract import Batch, Episode
-from saccade.recurrent.tree import named_tensors
+from saccade.pipeline.contract import Episode
+from saccade.recurrent.tree import Tree, named_tensors
 
 NAMED = 3
 """Most parameters that are named in the message."""
@@ -22,10 +22,10 @@ class NotFinite(InputError):
 
 
 def not_finite(
-    core: nn.Module, step: int, batch: Batch, episode: Episode, total: float, terms: dict[str, float], norm: float
+    core: nn.Module, step: int, batch: Tree, episode: Episode, total: float, terms: dict[str, float], norm: float
 ) -> NotFinite:
     """The error for a step; its batch and episode are the whole ones, of all processes."""
-    tensors = {"batch/images": batch.images, "batch/labels": batch.labels}
+    tensors = {f"batch/{name}": leaf for name, leaf in named_tensors(batch).items()}
     tensors |= {f"inputs/{name}": leaf for name, leaf in named_tensors(episode.inputs).items()}
     tensors |= {f"model/{name}": leaf for name, leaf in core.state_dict().items()}
     facts = {"loss": total, "terms": terms, "gradient_norm": norm}

@@ -9,7 +9,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import torch
 from accelerate import Accelerator
@@ -19,29 +19,29 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from saccade.errors import InputError
-from saccade.images.source import Source
-from saccade.pipeline.checkpoint.checkpoints import load_into, load_trained, open_run, room_for, trained
+from saccade.pipeline.checkpoint.checkpoints import load_into, load_trained, room_for, trained
+from saccade.pipeline.checkpoint.run_folder import open_run
 from saccade.pipeline.checkpoint.snapshot import Snapshot, on_cpu
-from saccade.pipeline.config import Run
-from saccade.pipeline.contract import Episode, Loss, load
+from saccade.pipeline.config import AnyRun
+from saccade.pipeline.contract import AnySource, Episode, Loss, load_system
 from saccade.pipeline.train.device import keep_freed_memory, mixed_precision, only_deterministic
 from saccade.pipeline.train.divergence import not_finite
 from saccade.pipeline.train.optimizers import learning_rate, moments, optimizers, restore_moments
-from saccade.recurrent.tree import map_tensors
+from saccade.recurrent.tree import Tree, map_tensors
 from saccade.recurrent.unroll import Unrolled
 
 LOG_EVERY_SECONDS = 1.0
-PRIMED_BY = 1000  # training images that a system may look at before it learns
+PRIMED_BY = 1000  # training examples that a system may look at before it learns
 SETTLED = 0.1  # part of the training after which bad health is worth a warning
 
 
 class Progress(NamedTuple):
-    """How training stands: means since the last report; rates in images per second; times in seconds."""
+    """How training stands: means since the last report; rates in examples per second; times in seconds."""
 
     step: int
     steps: int
     epoch: float
-    images_per_second: float
+    examples_per_second: float
     seconds: float
     loss: float
     terms: dict[str, float]
@@ -51,7 +51,7 @@ class Progress(NamedTuple):
 
 
 def train(
-    run: Run[Any], source: Source, *, resume: Snapshot | None = None, stop: Callable[[], bool] = lambda: False
+    run: AnyRun, source: AnySource, *, resume: Snapshot | None = None, stop: Callable[[], bool] = lambda: False
 ) -> Iterator[Progress | Snapshot]:
     """Train a run, from its beginning or from a snapshot, until its end or until `stop` says so after a step.
 
@@ -86,11 +86,11 @@ def train(
 class Learner:
     """A model, its optimizers and where they stand; `advance` takes one step."""
 
-    def __init__(self, run: Run[Any], source: Source) -> None:
+    def __init__(self, run: AnyRun, source: AnySource) -> None:
         config = run.train
         if config.batch_size > source.examples:
             raise InputError(
-                f"at most the {source.examples} training images in a batch",
+                f"at most the {source.examples} training examples in a batch",
                 f"batch_size = {config.batch_size}",
                 "choose a smaller batch_size",
             )
@@ -99,7 +99,7 @@ class Learner:
         only_deterministic(config.deterministic)
         self.run, self.source, self.step = run, source, 0
         self.steps = config.epochs * (source.examples // config.batch_size)
-        self.system = load(run.system)
+        self.system = load_system(run.system)
         device = source.device
         AcceleratorState._reset_state(reset_partial_state=False)  # one process may train several runs
         self.accelerator = Accelerator(
@@ -109,7 +109,7 @@ class Learner:
         )
         keep_freed_memory()
         torch.manual_seed(config.seed)
-        self.core = self.system.build(run.model, source.shape).to(device)
+        self.core = self.system.build(run.model, source.facts).to(device)
         self.system.prime(self.core, source.batch(0, min(source.examples, PRIMED_BY)))
         self.optimizers = optimizers(self.core, config)
         self.model = self.accelerator.prepare(Unrolled(self.core, config.detach_every or None))
@@ -117,7 +117,7 @@ class Learner:
         self.average = AveragedModel(self.core, multi_avg_fn=average) if config.ema else None
         self.losses: list[float] = []
         self.terms: list[dict[str, float]] = []
-        self.last: tuple[Any, Episode] | None = None
+        self.last: tuple[Tree, Episode] | None = None
 
     def advance(self, stop: Callable[[], bool] = lambda: False) -> bool:
         """One step of the optimizer on one batch, this process's share of it; whether any process is told to stop."""
@@ -126,7 +126,7 @@ class Learner:
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step)
         whole = self.system.episode(batch, self.run.model, generator, progress=self.step / self.steps)
         episode = self._share(whole)
-        outputs = self.model(episode.inputs, episode.context)
+        outputs = self.model(episode.inputs, episode.context, episode.lengths)
         loss = self.system.loss(outputs, episode, self.run.model)
         for optimizer in self.optimizers:
             optimizer.zero_grad(set_to_none=True)
@@ -163,7 +163,7 @@ class Learner:
         return values[0], dict(zip(loss.terms, values[1:], strict=True)), bool(stopped)
 
     def _share(self, episode: Episode) -> Episode:
-        """This process's examples: every P-th of the global batch, so that an image's rollouts stay together."""
+        """This process's examples: every P-th of the global batch, so that an example's rollouts stay together."""
         rank, processes = self.accelerator.process_index, self.accelerator.num_processes
         if processes == 1:
             return episode
@@ -171,10 +171,14 @@ class Learner:
             raise InputError(
                 f"a batch_size that {processes} processes can share", str(self.run.train.batch_size), "change it"
             )
+        share = lambda leaf: leaf[rank::processes]  # noqa: E731
+        share_steps = lambda leaf: leaf[:, rank::processes]  # noqa: E731
         return Episode(
-            map_tensors(lambda leaf: leaf[:, rank::processes], episode.inputs),
-            map_tensors(lambda leaf: leaf[rank::processes], episode.context),
-            episode.targets[rank::processes],
+            inputs=map_tensors(share_steps, episode.inputs),
+            context=map_tensors(share, episode.context),
+            targets=map_tensors(share, episode.targets),
+            step_targets=map_tensors(share_steps, episode.step_targets),
+            lengths=None if episode.lengths is None else share(episode.lengths),
         )
 
     def report(self, seconds: float, rate: float) -> Progress:

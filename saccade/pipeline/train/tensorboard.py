@@ -29,7 +29,7 @@ class Board:
         values = {
             "loss": event.loss,
             "learning_rate": event.learning_rate,
-            "images_per_second": event.images_per_second,
+            "examples_per_second": event.examples_per_second,
         }
         values |= {f"loss/{name}": value for name, value in event.terms.items()}
         values |= {f"health/{name}": value for name, value in event.health.items()}

@@ -1,0 +1,70 @@
+"""From a trace to a film or a strip, by its system's own renderer: one example large, several as a wall of tiles."""
+
+from pathlib import Path
+
+from saccade.pipeline.animate import film
+from saccade.pipeline.animate.film import Film
+from saccade.pipeline.animate.page import Pixels
+from saccade.pipeline.contract import Trace, load_system
+from saccade.recurrent.tree import count, named_tensors
+
+STRIP_COLUMNS = 3
+"""Large frames in a row of a film strip."""
+
+
+def write_film(trace: Trace, path: Path | str, *, seconds: float = 0.5, columns: int | None = None) -> Path:
+    """Draw a trace as a film: one example large, several as a wall of tiles.
+
+    Args:
+        trace: what the network did.
+        path: .gif, .webp, .png or .apng.
+        seconds: how long a step is shown.
+        columns: tiles in a row of the wall; by default about as many as rows.
+
+    Raises:
+        InputError: another ending, or a folder that is not there or cannot be written to.
+    """
+    film.check(path)
+    return film.write(path, render(trace, columns=columns), seconds_per_frame=seconds)
+
+
+def write_strip(trace: Trace, path: Path | str) -> Path:
+    """Draw a trace as a PNG sheet of its steps, a row for each example.
+
+    Raises:
+        InputError: another ending, or a folder that is not there or cannot be written to.
+    """
+    film.check_strip(path)
+    frames, columns = strip_frames(trace)
+    return film.write_strip(path, frames, columns)
+
+
+def render(trace: Trace, *, between: int | None = None, columns: int | None = None) -> Film:
+    """Draw the frames of a film.
+
+    Args:
+        between: frames on the way from one step to the next; by default the system's.
+        columns: tiles in a row, of several examples.
+    """
+    system, examples = load_system(trace.system), range(count(trace.batch))
+    if between is None:
+        between = system.glide_frames if steps(trace) <= system.glide_up_to else 0
+    picture = system.picture if len(examples) == 1 else system.tile
+    films = [film.frames(picture, trace, [example], between=between) for example in examples]
+    return films[0] if len(films) == 1 else film.grid(films, columns)
+
+
+def strip_frames(trace: Trace) -> tuple[list[Pixels], int]:
+    """Draw the frames of a strip; return them and how many stand in a row."""
+    system, examples, length = load_system(trace.system), range(count(trace.batch)), steps(trace)
+    shown = min(length, system.strip_frames)
+    times = [round(i * (length - 1) / max(1, shown - 1)) for i in range(shown)]
+    large = len(examples) == 1 and not system.strip_of_tiles
+    picture = system.picture if large else system.tile
+    frames = [picture(trace, t, example) for example in examples for t in times]
+    return frames, min(shown, STRIP_COLUMNS) if large else shown
+
+
+def steps(trace: Trace) -> int:
+    """Return the number of steps T of a trace."""
+    return len(next(iter(named_tensors(trace.outputs).values())))

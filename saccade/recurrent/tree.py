@@ -65,7 +65,7 @@ def count(tree: Tree, axis: int = 0) -> int:
         InputError: no leaf, a leaf without that axis, or leaves of different sizes.
     """
     leaves = named_tensors(tree)
-    sizes = {name: leaf.shape[axis] if leaf.ndim > axis else None for name, leaf in leaves.items()}
+    sizes = {name: int(leaf.shape[axis]) if leaf.ndim > axis else None for name, leaf in leaves.items()}
     size = next(iter(sizes.values()), None)
     if size is None or len(set(sizes.values())) > 1:
         found = ", ".join(f"{name or 'a tensor'} {list(leaf.shape)}" for name, leaf in leaves.items()) or "no tensor"

@@ -76,8 +76,9 @@ def _stepped(
     An ended example is not cut either: its last state belongs to the window in which it ended.
     """
     outputs: list[Output] = []
+    first_end = None if running is None else int(running.all(1).sum())  # before it, nothing is to be held
     for t in range(count(inputs)):
-        active = None if running is None else running[t]
+        active = None if running is None or first_end is None or t < first_end else running[t]
         if detach_every is not None and t > 0 and t % detach_every == 0:
             cut = core.detach(state)
             state = cut if active is None else hold(active, cut, state)

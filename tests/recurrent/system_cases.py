@@ -4,54 +4,65 @@ from typing import Any
 
 import torch
 
-from saccade.baseline import system as baseline
-from saccade.draw import system as draw
+from saccade.baseline.config import Config as BaselineConfig
+from saccade.baseline.model import OneLook
+from saccade.baseline.system import BaselineSystem
 from saccade.draw.completion import Filling
-from saccade.glimpse import system as glimpse
-from saccade.pipeline.contract import Batch, Shape
+from saccade.draw.config import Config as DrawConfig
+from saccade.draw.model import Draw
+from saccade.draw.system import DrawSystem
+from saccade.glimpse.config import Config as GlimpseConfig
+from saccade.glimpse.model import RAM
+from saccade.glimpse.system import GlimpseSystem
+from saccade.images.config import Shape
+from saccade.images.source import ImageBatch
 from saccade.recurrent.core import AnyCore
-from saccade.recurrent.tree import map_tensors
+from saccade.recurrent.tree import take
 from tests.recurrent.cases import Case
 
 SHAPE = Shape(channels=1, height=20, width=20, classes=5)
 
 
 def looking(**settings: Any) -> Case:
-    config = glimpse.Config(glimpses=6, patch=4, hidden=16, features=8, **settings)
+    config = GlimpseConfig(glimpses=6, patch=4, hidden=16, features=8, **settings)
 
     def episode(steps: int, examples: int) -> tuple[Any, Any]:
         generator = torch.Generator().manual_seed(2)
-        batch = Batch(torch.rand(examples, 1, 20, 20, generator=generator), torch.zeros(examples, dtype=torch.int64))
-        made = glimpse.episode(batch, config, generator)
-        return map_tensors(lambda leaf: leaf[:steps], made.inputs), made.context
+        batch = ImageBatch(
+            torch.rand(examples, 1, 20, 20, generator=generator), torch.zeros(examples, dtype=torch.int64)
+        )
+        made = GlimpseSystem().episode(batch, config, generator)
+        return take(made.inputs, slice(steps)), made.context
 
-    return Case(lambda: glimpse.build(config, SHAPE), episode, exact=False)
+    return Case(lambda: RAM(config, SHAPE), episode, exact=False)
 
 
 def looking_once(kind: Any) -> Case:
-    config = baseline.Config(kind=kind, hidden=8)
+    config = BaselineConfig(kind=kind, hidden=8)
 
     def episode(steps: int, examples: int) -> tuple[Any, Any]:
         generator = torch.Generator().manual_seed(3)
-        batch = Batch(torch.rand(examples, 1, 20, 20, generator=generator), torch.zeros(examples, dtype=torch.int64))
-        made = baseline.episode(batch, config, generator)
+        batch = ImageBatch(
+            torch.rand(examples, 1, 20, 20, generator=generator), torch.zeros(examples, dtype=torch.int64)
+        )
+        made = BaselineSystem().episode(batch, config, generator)
         return made.inputs, made.context
 
-    return Case(lambda: baseline.build(config, SHAPE), episode, steps=1, exact=False)
+    return Case(lambda: OneLook(config, SHAPE), episode, steps=1, exact=False)
 
 
 def drawing(*, alone: bool = False, shape: Shape = SHAPE, **settings: Any) -> Case:
-    config = draw.Config(steps=6, hidden=16, latent=5, **{"read": 2, "write": 3, **settings})
+    config = DrawConfig(steps=6, hidden=16, latent=5, **{"read": 2, "write": 3, **settings})
 
     def episode(steps: int, examples: int) -> tuple[Any, Any]:
         generator = torch.Generator().manual_seed(4)
-        batch = Batch(torch.rand(examples, *shape[:3], generator=generator), torch.arange(examples) % 5)
-        made = draw.episode(batch, config, generator)
+        batch = ImageBatch(torch.rand(examples, *shape[:3], generator=generator), torch.arange(examples) % 5)
+        made: Any = DrawSystem().episode(batch, config, generator)
         context = (made.context.labels if config.labelled else None) if alone else made.context
         return made.inputs[:steps], context
 
     def build() -> AnyCore:
-        core = draw.build(config, shape)
+        core = Draw(config, shape)
         return core.generator if alone else core
 
     return Case(build, episode, accumulates=True)

@@ -9,7 +9,6 @@ import typer
 
 from saccade.bench import commands as bench
 from saccade.cores import commands as cores
-from saccade.pipeline.provenance import version
 from saccade.shipped import commands as shipped
 from saccade.tables import commands as tables
 from saccade.terminal.exit import PlainFailures
@@ -20,6 +19,8 @@ ABOUT = "Recurrent networks that look and draw. Start with `saccade glimpse trai
 
 def _print_version(asked: bool) -> None:
     if asked:
+        from saccade.pipeline.provenance import version
+
         typer.echo(f"saccade {version() or '(not installed)'}")
         raise typer.Exit
 

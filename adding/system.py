@@ -15,6 +15,9 @@ from saccade.pipeline.config import Run
 from saccade.pipeline.contract import Episode, Loss, System, Trace
 from saccade.recurrent.sequence import last
 
+AddingEpisode = Episode[Tensor, None, Tensor]
+"""Numbers and marks [T, B, 2], sums [B]."""
+
 CLOSE = 0.05
 """An answer this close to the sum counts as right."""
 
@@ -34,17 +37,17 @@ class AddingSystem(System[AddingData, Config, Sequences, AddingFacts, Tensor]):
 
     def episode(
         self, batch: Sequences, config: Config, generator: torch.Generator, *, progress: float = 1.0
-    ) -> Episode:
+    ) -> AddingEpisode:
         """Make an episode: inputs [T, B, 2], the sums as targets, the lengths."""
         inputs = torch.stack([batch.numbers.t(), batch.marks.t()], dim=2)
         return Episode(inputs, targets=batch.sums, lengths=batch.lengths)
 
-    def loss(self, outputs: Tensor, episode: Episode, config: Config) -> Loss:
+    def loss(self, outputs: Tensor, episode: AddingEpisode, config: Config) -> Loss:
         """Return the mean squared error of each sequence's last answer."""
         error = self._squared_error(outputs, episode).mean()
         return Loss(error, {})
 
-    def metrics(self, outputs: Tensor, episode: Episode, config: Config) -> dict[str, Tensor]:
+    def metrics(self, outputs: Tensor, episode: AddingEpisode, config: Config) -> dict[str, Tensor]:
         """Measure each sequence: the squared error of its last answer, and its length [B]."""
         assert episode.lengths is not None
         return {"squared_error": self._squared_error(outputs, episode), "length": episode.lengths}
@@ -67,7 +70,7 @@ class AddingSystem(System[AddingData, Config, Sequences, AddingFacts, Tensor]):
             return []
         return ["no better than always answering 1 (0.167): the core does not remember the marked numbers yet"]
 
-    def health(self, outputs: Tensor, episode: Episode, config: Config) -> dict[str, float]:
+    def health(self, outputs: Tensor, episode: AddingEpisode, config: Config) -> dict[str, float]:
         """Return the error of the batch."""
         return {"squared_error": self._squared_error(outputs, episode).mean().item()}
 
@@ -76,7 +79,7 @@ class AddingSystem(System[AddingData, Config, Sequences, AddingFacts, Tensor]):
         return picture(trace, t, example)
 
     @staticmethod
-    def _squared_error(outputs: Tensor, episode: Episode) -> Tensor:
+    def _squared_error(outputs: Tensor, episode: AddingEpisode) -> Tensor:
         return (last(outputs, episode.lengths) - episode.targets).square()
 
 

@@ -17,6 +17,9 @@ from saccade.pipeline.animate.page import Pixels
 from saccade.pipeline.contract import Episode, Loss, Trace
 from saccade.pipeline.evaluate.classification import confusion, error_percent
 
+LookEpisode = Episode[Tensor, Tensor, Tensor]
+"""Empty inputs [1, B, 0], images as context, labels [B]."""
+
 
 class BaselineSystem(ImageSystem[Config, Look]):
     """Networks that see the whole image at once."""
@@ -31,20 +34,20 @@ class BaselineSystem(ImageSystem[Config, Look]):
 
     def episode(
         self, batch: ImageBatch, config: Config, generator: torch.Generator, *, progress: float = 1.0
-    ) -> Episode:
+    ) -> LookEpisode:
         """One step and nothing random: the inputs [1, B, 0] are empty."""
         return Episode(batch.images.new_zeros(1, len(batch.images), 0), batch.images, batch.labels)
 
-    def loss(self, outputs: Look, episode: Episode, config: Config) -> Loss:
+    def loss(self, outputs: Look, episode: LookEpisode, config: Config) -> Loss:
         """Cross-entropy of the true class, nats."""
         total = F.cross_entropy(outputs.logits[-1], episode.targets)
         return Loss(total, {"cross_entropy": total.detach()})
 
-    def metrics(self, outputs: Look, episode: Episode, config: Config) -> dict[str, Tensor]:
+    def metrics(self, outputs: Look, episode: LookEpisode, config: Config) -> dict[str, Tensor]:
         """Measure each image: the belief [B, K], and the label [B]."""
         return {"probabilities": F.softmax(outputs.logits[-1], dim=1), "target": episode.targets}
 
-    def health(self, outputs: Look, episode: Episode, config: Config) -> dict[str, float]:
+    def health(self, outputs: Look, episode: LookEpisode, config: Config) -> dict[str, float]:
         """The error on the batch."""
         return {"error_percent": error_percent(outputs.logits[-1], episode.targets)}
 

@@ -5,16 +5,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from saccade.terminal.verbs import (
-    AsJson,
-    DataDir,
-    RunOrShipped,
-    RunPath,
-    SplitName,
-    StripFile,
-    evaluate_and_show,
-    train_command,
-)  # fmt: skip
+from saccade.terminal.arguments import AsJson, DataDir, RunOrShipped, RunPath, SplitName, StripFile
+from saccade.terminal.verbs import evaluate_and_show, train_command
 
 SYSTEM = "draw"
 THEN = ("gif {} --count 36",)

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from saccade.draw.painter import Painter
-from saccade.draw.sampling import generate
 from saccade.errors import InputError
 from saccade.images.source import ImageBatch, ImageSource
 from saccade.images.system import ImageTrained
@@ -49,7 +48,7 @@ def agreement(
     classes, seed = painter.facts.classes, painter.run.train.seed
     asked = torch.arange(len(classes)).repeat_interleave(each)
     drawn = [
-        ImageBatch(generate(painter.core, painter.config, labels, painter.facts, seed + i).batch.images, labels)
+        ImageBatch(painter.of_classes(labels, seed + i).batch.images, labels)
         for i, labels in enumerate(asked.split(EXAMPLES_AT_ONCE))
     ]
     real = source.held_out(split)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from saccade.draw.completion import complete
 from saccade.draw.config import Config
+from saccade.draw.model import Draw
 from saccade.draw.sampling import generate
 from saccade.draw.unfinished import Part, Side, read_part
 from saccade.errors import InputError
@@ -56,8 +57,12 @@ class Painter(ImageTrained[Config]):
         labels = self.labels_of(what) if isinstance(what, str) else [AS_IT_LIKES] * what
         if not labels:
             raise InputError("1 image or more", str(what), "ask for some")
-        trace = generate(self.core, self.config, torch.tensor(labels), self.facts, seed)
+        trace = self.of_classes(torch.tensor(labels), seed)
         return Drawings(trace.batch.images, self._names(trace.batch.labels), trace)
+
+    def of_classes(self, labels: Tensor, seed: int = 0) -> Trace:
+        """Draw an image for each label, int64 [N]; -1 lets the network choose."""
+        return generate(self._draw(), self.config, labels, self.facts, seed)
 
     def labels_of(self, text: str) -> list[int]:
         """Return the classes that a text names, one a character.
@@ -89,7 +94,7 @@ class Painter(ImageTrained[Config]):
             count: how many endings.
             seed: of the latents.
         """
-        trace, fit = complete(self.core, self.config, *part, self.facts, count=count, seed=seed)
+        trace, fit = complete(self._draw(), self.config, *part, self.facts, count=count, seed=seed)
         rows = torch.stack([fit.bound, fit.kl, fit.nats_per_pixel, fit.agreement_percent], dim=1).tolist()
         keys = ("bound_nats", "kl_nats", "nats_per_given_pixel", "agreement_percent")
         names = self._names(trace.batch.labels)
@@ -97,6 +102,10 @@ class Painter(ImageTrained[Config]):
         means = {"bound_nats": fit.bound.mean().item(), "amortised_bound_nats": fit.amortised_bound.mean().item()}
         found = {"given_pixels": int(part.given.sum()), **means, "endings": endings}
         return Endings(torch.sigmoid(trace.outputs.canvas[-1]), found, trace)
+
+    def _draw(self) -> Draw:
+        assert isinstance(self.core, Draw)
+        return self.core
 
     def _names(self, labels: Tensor) -> list[str | None]:
         return [self.facts.classes[label] if label >= 0 else None for label in labels.tolist()]

@@ -22,6 +22,9 @@ from saccade.pipeline.contract import AnySource, Episode, Loss, Trace
 from saccade.pipeline.trained import Trained
 from saccade.recurrent.core import AnyCore
 
+DrawEpisode = Episode[Tensor, Scene, Tensor]
+"""Noise [T, B, Z], images and labels as context, labels [B]; with S samples B is S times the batch."""
+
 ROWS = 500
 """Rows of a batch in an evaluation: images times samples."""
 
@@ -61,13 +64,13 @@ class DrawSystem(ImageSystem[Config, Step]):
 
     def episode(
         self, batch: ImageBatch, config: Config, generator: torch.Generator, *, progress: float = 1.0
-    ) -> Episode:
+    ) -> DrawEpisode:
         """Draw the latents' noise [T, B, Z]. With S samples the batch is repeated S times, sample by sample."""
         images, labels = batch.images.repeat(config.samples, 1, 1, 1), batch.labels.repeat(config.samples)
         noise = torch.randn(steps_at(config, progress), len(images), config.latent, generator=generator)
         return Episode(noise.to(images.device), Scene(images, labels), labels)
 
-    def loss(self, outputs: Step, episode: Episode, config: Config) -> Loss:
+    def loss(self, outputs: Step, episode: DrawEpisode, config: Config) -> Loss:
         """The bound, nats an image."""
         return objective.bound(outputs, episode.context.images, config)
 
@@ -75,7 +78,7 @@ class DrawSystem(ImageSystem[Config, Step]):
         """Images in a batch of an evaluation: the more samples each, the fewer."""
         return max(1, ROWS // config.samples)
 
-    def metrics(self, outputs: Step, episode: Episode, config: Config) -> dict[str, Tensor]:
+    def metrics(self, outputs: Step, episode: DrawEpisode, config: Config) -> dict[str, Tensor]:
         """Per image: log-weights [B, S], of the first sample the reconstruction [B] and every step's KL [B, T], and how
         many numbers an image consists of [B]."""
         images, count = episode.context.images, len(episode.targets) // config.samples
@@ -89,7 +92,7 @@ class DrawSystem(ImageSystem[Config, Step]):
             "target": episode.targets[:count],
         }
 
-    def health(self, outputs: Step, episode: Episode, config: Config) -> dict[str, float]:
+    def health(self, outputs: Step, episode: DrawEpisode, config: Config) -> dict[str, float]:
         """Steps of the batch, the KL over all of them, and how many of them tell the decoder next to nothing."""
         kl = objective.divergence(outputs.mu.detach(), outputs.log_sigma.detach()).mean(1)
         return {"steps": len(kl), "kl_nats": kl.sum().item(), "idle_steps": int((kl < IDLE_NATS).sum())}

@@ -5,18 +5,8 @@ from typing import Annotated
 
 import typer
 
-from saccade.terminal.verbs import (
-    AsJson,
-    Count,
-    DataDir,
-    Index,
-    RunPath,
-    SplitName,
-    StripFile,
-    eval_command,
-    film_name,
-    train_command,
-)  # fmt: skip
+from saccade.terminal.arguments import AsJson, Count, DataDir, Index, RunPath, SplitName, StripFile
+from saccade.terminal.verbs import eval_command, film_name, train_command
 
 SYSTEM = "glimpse"
 THEN = ("gif {} --index 7",)

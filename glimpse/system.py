@@ -20,6 +20,9 @@ from saccade.pipeline.animate.page import Pixels
 from saccade.pipeline.contract import Episode, Loss, Trace
 from saccade.pipeline.evaluate.classification import confusion, error_percent
 
+GlimpseEpisode = Episode[Looking, Tensor, Tensor]
+"""Inputs, images [B, C, H, W] as context, labels [B]; with M rollouts B is M times the batch."""
+
 AVERAGED_ROLLOUTS = 10
 COLLAPSED_SPREAD = 0.02  # image coordinates: half a pixel of a 60-pixel image
 
@@ -39,7 +42,7 @@ class GlimpseSystem(ImageSystem[Config, Glimpse]):
 
     def episode(
         self, batch: ImageBatch, config: Config, generator: torch.Generator, *, progress: float = 1.0
-    ) -> Episode:
+    ) -> GlimpseEpisode:
         """Draw all randomness of one episode.
 
         With M rollouts the batch is repeated M times, rollout by rollout. Noise is drawn on the generator's device.
@@ -60,11 +63,11 @@ class GlimpseSystem(ImageSystem[Config, Glimpse]):
         )
         return Episode(inputs, images, targets)
 
-    def loss(self, outputs: Glimpse, episode: Episode, config: Config) -> Loss:
+    def loss(self, outputs: Glimpse, episode: GlimpseEpisode, config: Config) -> Loss:
         """The hybrid loss of section 3.2."""
         return hybrid_loss(outputs, episode.inputs.std, episode.targets, config)
 
-    def metrics(self, outputs: Glimpse, episode: Episode, config: Config) -> dict[str, Tensor]:
+    def metrics(self, outputs: Glimpse, episode: GlimpseEpisode, config: Config) -> dict[str, Tensor]:
         """Measure each image: the belief after every glimpse, averaged over the rollouts [B, T, K], the first rollout's
         locations [B, T, 2], and the label [B]."""
         rollouts, images = config.rollouts, len(episode.targets) // config.rollouts
@@ -75,12 +78,12 @@ class GlimpseSystem(ImageSystem[Config, Glimpse]):
             "target": episode.targets[:images],
         }
 
-    def replays(self, outputs: Glimpse, episode: Episode, config: Config) -> dict[str, Episode]:
+    def replays(self, outputs: Glimpse, episode: GlimpseEpisode, config: Config) -> dict[str, GlimpseEpisode]:
         """Episodes made from a trace: every image looked at where its neighbour in the batch was looked at."""
         borrowed = episode.inputs._replace(forced=outputs.location.roll(1, dims=1))
         return {"another_image": episode._replace(inputs=borrowed)}
 
-    def health(self, outputs: Glimpse, episode: Episode, config: Config) -> dict[str, float]:
+    def health(self, outputs: Glimpse, episode: GlimpseEpisode, config: Config) -> dict[str, float]:
         """Return the error of the batch, and signs that the policy is alive; distances in image coordinates.
 
         gaze_entropy_nats is that of the policy's means over a 10 x 10 grid: 0 when all images are looked at in the same

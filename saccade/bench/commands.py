@@ -5,8 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from saccade.bench.plan import DATASETS, plan
-from saccade.terminal.verbs import AsJson
+from saccade.terminal.arguments import AsJson
 
 DataDir = Annotated[str | None, typer.Option(help="Folder of the data, where they are not in the usual place.")]
 PAGE = "report.html"
@@ -16,7 +15,7 @@ def benchmark(
     out: Annotated[Path, typer.Option(help="Folder of the benchmark; the same command goes on there.")] = Path(
         "runs/benchmark"
     ),
-    dataset: Annotated[str, typer.Option(help=f"One of {', '.join(DATASETS)}.")] = "digits",
+    dataset: Annotated[str, typer.Option(help="digits, mnist, translated or cluttered.")] = "digits",
     full: Annotated[bool, typer.Option("--full", help="All rows of the papers' tables: hours.")] = False,
     jobs: Annotated[int, typer.Option(min=0, help="Networks trained at a time; 0: as many as there are cores.")] = 0,
     fresh: Annotated[bool, typer.Option("--fresh", help="Measure anew; trained networks are kept.")] = False,
@@ -27,6 +26,8 @@ def benchmark(
 
     Trains what is not trained yet, writes OUT/benchmark.json and the page OUT/report.html.
     """
+    from saccade.bench.plan import plan
+
     chosen = plan(dataset, full=full, data_dir=data_dir)
     import os
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from saccade.bench.plan import Plan
 from saccade.images.config import ImageData
@@ -33,7 +33,7 @@ def robustness(plan: Plan, folders: Mapping[str, Path], data_dir: str | None) ->
         pieces=4 if plan.dataset == "cluttered" else 0,
         data_dir=data_dir,
     )
-    networks = {name: open_trained(folder) for name, folder in folders.items()}
+    networks = {name: cast(ImageTrained[Any], open_trained(folder)) for name, folder in folders.items()}
     by_pieces = [_errors(networks, replace(base, pieces=count), plan.examples) for count in PIECES]
     tried = sides(small)
     by_side = [_errors(networks, replace(base, smallest=side, largest=side), plan.examples) for side in tried]

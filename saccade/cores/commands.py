@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from saccade.terminal.verbs import AsJson
+from saccade.terminal.arguments import AsJson
 
 FigureFile = Annotated[Path, typer.Option(help="Draw the figure into this PNG.")]
 CoreRuns = Annotated[Path, typer.Option(help="Folder of the run folders that `saccade cores` trains.")]

@@ -35,6 +35,12 @@ class ImageSystem(System[ImageData, ConfigT, ImageBatch, ImageFacts, OutputT]):
 class ImageTrained(Trained[ConfigT, ImageBatch, ImageFacts]):
     """A trained network for images."""
 
+    def source(self, data_dir: str | None = None) -> ImageSource:
+        """Load the images that it was trained on; see `Trained.source`."""
+        found = super().source(data_dir)
+        assert isinstance(found, ImageSource)
+        return found
+
     def batch(self, images: Picture | Sequence[Picture]) -> ImageBatch:
         """Bring a user's images to what the network takes, on its device: see `saccade.images.inputs.to_batch`."""
         digits = not self.folder.run.data.dataset.startswith("folder:")

@@ -129,6 +129,21 @@ def override(
     return dataclasses.replace(run, **parts)
 
 
+def route(run: Run[DataT, ModelT], settings: Mapping[str, Any]) -> Run[DataT, ModelT]:
+    """Return `run` with settings in place of its own, each put into the table that has a field of its name.
+
+    Raises:
+        InputError: a setting that no table has, or a value out of range.
+    """
+    known = {field.name: table for table in TABLES for field in dataclasses.fields(getattr(run, table))}
+    tables: dict[str, dict[str, Any]] = {}
+    for name, value in settings.items():
+        if name not in known:
+            raise InputError(f"a setting of {run.system}", repr(name), _suggest(name, known))
+        tables.setdefault(known[name], {})[name] = value
+    return override(run, tables, lambda _, key: key)
+
+
 def to_dict(run: AnyRun) -> dict[str, Any]:
     """A run as plain dicts, lists, strings, numbers and None: what JSON holds."""
     return cast(dict[str, Any], plain(dataclasses.asdict(cast(Any, run))))

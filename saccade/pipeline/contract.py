@@ -27,6 +27,9 @@ BatchT = TypeVar("BatchT")
 FactsT = TypeVar("FactsT", bound=systems.Facts)
 OutputT = TypeVar("OutputT")
 
+InputsT = TypeVar("InputsT")
+ContextT = TypeVar("ContextT")
+TargetsT = TypeVar("TargetsT")
 BatchOut = TypeVar("BatchOut", covariant=True)
 FactsOut = TypeVar("FactsOut", covariant=True)
 
@@ -74,19 +77,22 @@ class Source(Protocol[BatchOut, FactsOut]):
 AnySource = Source[Any, Any]
 
 
-class Episode(NamedTuple):
+class Episode(NamedTuple, Generic[InputsT, ContextT, TargetsT]):
     """Everything that an unroll and its loss need."""
 
-    inputs: Tree
+    inputs: InputsT
     """Every leaf [T, B, ...]; all randomness is here."""
-    context: Tree = None
+    context: ContextT = cast(ContextT, None)
     """Given to every step, every leaf [B, ...]."""
-    targets: Tree = None
+    targets: TargetsT = cast(TargetsT, None)
     """One for each example, every leaf [B, ...] (many to one)."""
     step_targets: Tree = None
     """One for each step, every leaf [T, B, ...] (many to many)."""
     lengths: Tensor | None = None
     """Steps of each example, int64 [B]; None: all T."""
+
+
+AnyEpisode = Episode[Any, Any, Any]
 
 
 class Loss(NamedTuple):
@@ -103,7 +109,7 @@ class Trace(NamedTuple):
     """The system's name."""
     outputs: Any
     """What the unroll returned, every leaf [T, B, ...]."""
-    episode: Episode
+    episode: AnyEpisode
     """What was unrolled."""
     batch: Any
     """What the episode was made of, every leaf [B, ...]."""
@@ -145,7 +151,9 @@ class System(ABC, Generic[DataT, ConfigT, BatchT, FactsT, OutputT]):
         """
 
     @abstractmethod
-    def episode(self, batch: BatchT, config: ConfigT, generator: torch.Generator, *, progress: float = 1.0) -> Episode:
+    def episode(
+        self, batch: BatchT, config: ConfigT, generator: torch.Generator, *, progress: float = 1.0
+    ) -> AnyEpisode:
         """Make the episode of a batch, its randomness drawn from `generator`.
 
         Args:
@@ -153,11 +161,11 @@ class System(ABC, Generic[DataT, ConfigT, BatchT, FactsT, OutputT]):
         """
 
     @abstractmethod
-    def loss(self, outputs: OutputT, episode: Episode, config: ConfigT) -> Loss:
+    def loss(self, outputs: OutputT, episode: AnyEpisode, config: ConfigT) -> Loss:
         """Return the loss of an unrolled episode."""
 
     @abstractmethod
-    def metrics(self, outputs: OutputT, episode: Episode, config: ConfigT) -> dict[str, Tensor]:
+    def metrics(self, outputs: OutputT, episode: AnyEpisode, config: ConfigT) -> dict[str, Tensor]:
         """Measure each example of an unrolled episode: always [B, ...].
 
         For sequences give sums and counts, so that long sequences weigh as they should.
@@ -182,11 +190,11 @@ class System(ABC, Generic[DataT, ConfigT, BatchT, FactsT, OutputT]):
         """Return the settings under which an evaluation runs the same weights, by name, the main one first."""
         return {"main": config}
 
-    def replays(self, outputs: OutputT, episode: Episode, config: ConfigT) -> dict[str, Episode]:
+    def replays(self, outputs: OutputT, episode: AnyEpisode, config: ConfigT) -> dict[str, AnyEpisode]:
         """Return further episodes of an evaluation, made from what happened under the main condition, by name."""
         return {}
 
-    def health(self, outputs: OutputT, episode: Episode, config: ConfigT) -> dict[str, float]:
+    def health(self, outputs: OutputT, episode: AnyEpisode, config: ConfigT) -> dict[str, float]:
         """Return cheap scalars for the training log that show if learning goes well."""
         return {}
 

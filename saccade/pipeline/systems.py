@@ -16,10 +16,12 @@ import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import ModuleType
-from typing import Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from saccade.errors import InputError, closest
-from saccade.pipeline.config import TrainConfig
+
+if TYPE_CHECKING:
+    from saccade.pipeline.config import TrainConfig
 
 GROUP = "saccade.systems"
 
@@ -79,6 +81,12 @@ class Metric:
         return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
 
 
+def _usual_training() -> "TrainConfig":
+    from saccade.pipeline.config import TrainConfig  # pydantic takes its time, and `saccade --help` needs none of it
+
+    return TrainConfig()
+
+
 @dataclass(frozen=True)
 class Spec(Generic[DataT, ConfigT, FactsT]):
     """The torch-free half of a system: its settings, what a run remembers of its data, and what it measures."""
@@ -91,7 +99,7 @@ class Spec(Generic[DataT, ConfigT, FactsT]):
     """What a checkpoint remembers of the data."""
     metrics: tuple[Metric, ...]
     """Numbers to show; the first sums up a network."""
-    train: TrainConfig = field(default_factory=TrainConfig)
+    train: "TrainConfig" = field(default_factory=_usual_training)
     """Default training."""
     unit: str = "examples"
     """What a training example is called: "1,240 drawings/s"."""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from saccade.terminal.verbs import AsJson, RunPath
+from saccade.terminal.arguments import AsJson, RunPath
 
 app = typer.Typer(help="List the trained networks that come with Saccade, or make one.", invoke_without_command=True)
 

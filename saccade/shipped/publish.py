@@ -10,11 +10,11 @@ from typing import Any
 
 from saccade.errors import InputError
 from saccade.pipeline.checkpoint import checkpoints
-from saccade.pipeline.checkpoints.atomic_files import read_json, unwritable, write_json, write_whole
-from saccade.pipeline.checkpoints.locate import NETWORKS, WEIGHTS, is_shipped, results_folder
-from saccade.pipeline.checkpoints.run_folder import RunFolder, open_run, read_record
-from saccade.pipeline.checkpoints.run_log import curve, read_log, train_seconds
-from saccade.pipeline.checkpoints.snapshot import Snapshot
+from saccade.pipeline.checkpoint.atomic_files import read_json, unwritable, write_json, write_whole
+from saccade.pipeline.checkpoint.locate import NETWORKS, WEIGHTS, is_shipped, results_folder
+from saccade.pipeline.checkpoint.run_folder import RunFolder, open_run, read_record
+from saccade.pipeline.checkpoint.run_log import curve, read_log, train_seconds
+from saccade.pipeline.checkpoint.snapshot import Snapshot
 from saccade.pipeline.config import to_dict
 from saccade.pipeline.provenance import command
 from saccade.shipped.card import Card, write_card

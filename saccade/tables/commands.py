@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from saccade.tables.rows import choose, read_rows, read_seeds
-from saccade.terminal.verbs import AsJson
+from saccade.terminal.arguments import AsJson
 
 
 def reproduce(
@@ -24,6 +23,8 @@ def reproduce(
 
     The same command goes on where it stopped; on several machines that share the folder, they share the rows.
     """
+    from saccade.tables.rows import choose, read_rows, read_seeds
+
     known = read_rows(file)
     chosen = choose(known, rows.split(",") if rows else None, file)
     numbers = read_seeds(seeds)

@@ -12,7 +12,6 @@ import typer
 from typer.core import TyperGroup
 
 from saccade.pipeline import systems
-from saccade.terminal.verbs import verbs_of
 
 
 class SystemGroup(TyperGroup):
@@ -27,6 +26,8 @@ class SystemGroup(TyperGroup):
     def made(self) -> TyperGroup:
         """The group as typer makes it of the system's verbs."""
         if self._made is None:
+            from saccade.terminal.verbs import verbs_of
+
             group = typer.Typer(help=self.help)
             group.callback()(lambda: None)
             for verb, command in verbs_of(self.system).items():

@@ -1,4 +1,4 @@
-"""The verbs that every system has, and the options that verbs share. Torch-free until a verb runs."""
+"""The verbs that every system has: train, eval, gif. Torch-free until a verb runs."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -11,19 +11,10 @@ from saccade.errors import InputError
 from saccade.pipeline import systems
 from saccade.pipeline.config import TABLES, default_run, to_dict
 from saccade.pipeline.toml_config import read_run, row_folder, write_run
+from saccade.terminal.arguments import AsJson, Count, DataDir, Index, RunPath, SplitName, StripFile
 from saccade.terminal.options import apply, with_options
 
 Verb = Callable[..., None]
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object on stdout.")]
-RUN_HELP = "The folder that a training wrote, or the name of a shipped network (`saccade models`)."
-RunPath = Annotated[Path, typer.Argument(metavar="RUN", help=RUN_HELP, show_default=False)]
-RunOrShipped = Annotated[Path | None, typer.Argument(metavar="[RUN]", help=RUN_HELP, show_default=False)]
-DataDir = Annotated[str | None, typer.Option(help="Folder of the data, if it is not the training's.")]
-SplitName = Annotated[Literal["test", "validation"], typer.Option("--split", help="Which held-out examples.")]
-StripFile = Annotated[Path | None, typer.Option(help="Write a film strip too: this PNG.")]
-Index = Annotated[int, typer.Option(help="Which example of the split, from 0.")]
-Count = Annotated[int, typer.Option(help="Number of consecutive examples, shown side by side.")]
 
 
 def verbs_of(system: str) -> dict[str, Verb]:

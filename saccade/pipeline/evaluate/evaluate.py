@@ -10,7 +10,7 @@ from torch import Tensor
 from saccade.errors import InputError
 from saccade.pipeline import systems
 from saccade.pipeline.config import AnyRun
-from saccade.pipeline.contract import AnySource, Episode, Split, Trace, load_system
+from saccade.pipeline.contract import AnyEpisode, AnySource, Split, Trace, load_system
 from saccade.pipeline.train.device import give_back_memory, keep_freed_memory
 from saccade.recurrent.core import AnyCore
 from saccade.recurrent.tree import Tree, count, take
@@ -74,7 +74,7 @@ def trace(run: AnyRun, core: AnyCore, batch: Tree, facts: systems.Facts, *, cond
     return Trace(run.system, unrolled(core, episode), episode, batch, facts)
 
 
-def unrolled(core: AnyCore, episode: Episode) -> Tree:
+def unrolled(core: AnyCore, episode: AnyEpisode) -> Tree:
     """Return the outputs of a whole episode, every leaf [T, B, ...]."""
     return Unrolled(core)(episode.inputs, episode.context, episode.lengths)
 

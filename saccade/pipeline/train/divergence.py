@@ -6,7 +6,7 @@ from torch import nn
 
 from saccade.errors import InputError
 from saccade.pipeline.checkpoint.snapshot import Snapshot, on_cpu
-from saccade.pipeline.contract import Episode
+from saccade.pipeline.contract import AnyEpisode
 from saccade.recurrent.tree import Tree, named_tensors
 
 NAMED = 3
@@ -22,7 +22,7 @@ class NotFinite(InputError):
 
 
 def not_finite(
-    core: nn.Module, step: int, batch: Tree, episode: Episode, total: float, terms: dict[str, float], norm: float
+    core: nn.Module, step: int, batch: Tree, episode: AnyEpisode, total: float, terms: dict[str, float], norm: float
 ) -> NotFinite:
     """The error for a step; its batch and episode are the whole ones, of all processes."""
     tensors = {f"batch/{name}": leaf for name, leaf in named_tensors(batch).items()}

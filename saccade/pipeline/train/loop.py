@@ -23,7 +23,7 @@ from saccade.pipeline.checkpoint.checkpoints import load_into, load_trained, roo
 from saccade.pipeline.checkpoint.run_folder import open_run
 from saccade.pipeline.checkpoint.snapshot import Snapshot, on_cpu
 from saccade.pipeline.config import AnyRun
-from saccade.pipeline.contract import AnySource, Episode, Loss, load_system
+from saccade.pipeline.contract import AnyEpisode, AnySource, Episode, Loss, load_system
 from saccade.pipeline.train.device import keep_freed_memory, mixed_precision, only_deterministic
 from saccade.pipeline.train.divergence import not_finite
 from saccade.pipeline.train.optimizers import learning_rate, moments, optimizers, restore_moments
@@ -117,7 +117,7 @@ class Learner:
         self.average = AveragedModel(self.core, multi_avg_fn=average) if config.ema else None
         self.losses: list[float] = []
         self.terms: list[dict[str, float]] = []
-        self.last: tuple[Tree, Episode] | None = None
+        self.last: tuple[Tree, AnyEpisode] | None = None
 
     def advance(self, stop: Callable[[], bool] = lambda: False) -> bool:
         """One step of the optimizer on one batch, this process's share of it; whether any process is told to stop."""
@@ -162,7 +162,7 @@ class Learner:
             values, stopped = told.tolist(), stop
         return values[0], dict(zip(loss.terms, values[1:], strict=True)), bool(stopped)
 
-    def _share(self, episode: Episode) -> Episode:
+    def _share(self, episode: AnyEpisode) -> AnyEpisode:
         """This process's examples: every P-th of the global batch, so that an example's rollouts stay together."""
         rank, processes = self.accelerator.process_index, self.accelerator.num_processes
         if processes == 1:

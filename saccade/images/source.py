@@ -61,21 +61,21 @@ class ImageSource:
         self.examples = len(self._train.labels)
         self._epoch: tuple[int, Tensor] = (-1, torch.empty(0))
 
-    def batch(self, step: int, batch_size: int) -> ImageBatch:
-        """Training batch number `step`; an epoch has examples // batch_size of them, each example in one at most.
+    def batch(self, step: int, size: int) -> ImageBatch:
+        """Training batch number `step`; an epoch has examples // size of them, each example in one at most.
 
         Raises:
             InputError: the batch is larger than the training set.
         """
-        batches = self.examples // batch_size
+        batches = self.examples // size
         if batches == 0:
-            found = f"a batch of {batch_size}"
+            found = f"a batch of {size}"
             raise InputError(f"at most the {self.examples} training images", found, "lower --batch-size")
         epoch, index = divmod(step, batches)
-        chosen = self._order(epoch)[index * batch_size : (index + 1) * batch_size]
+        chosen = self._order(epoch)[index * size : (index + 1) * size]
         pixels, labels = self._images(chosen, step)
         if self._shift:
-            moved = integers(self._seed, "shift", step, batch_size, [2 * self._shift + 1] * 2).to(pixels.device)
+            moved = integers(self._seed, "shift", step, size, [2 * self._shift + 1] * 2).to(pixels.device)
             down, right = (moved - self._shift).unbind(1)
             pixels = canvas.shift(pixels, down, right, self._shift)
         if self._whiten:

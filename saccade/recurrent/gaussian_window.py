@@ -141,7 +141,8 @@ def _through(filters_y: Tensor, filters_x: Tensor, images: Tensor) -> tuple[Tens
 
 def read_window(images: Float[Tensor, "B C H W"], window: Window, count: int) -> Float[Tensor, "B C {count} {count}"]:
     """Read F_Y x F_X^T in every channel (equation 27 without its intensity)."""
-    return read_through(filterbanks(window, count, *images.shape[-2:]), images)
+    height, width = (int(side) for side in images.shape[-2:])  # a tensor each while a graph is recorded
+    return read_through(filterbanks(window, count, height, width), images)
 
 
 def read_through(

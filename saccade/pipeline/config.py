@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from saccade.pipeline.systems import Spec
 
 STRICT = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True, allow_inf_nan=False)
-"""How every config dataclass is checked: `@dataclass(frozen=True, config=STRICT)`."""
+"""Checks of every config dataclass: `@dataclass(frozen=True, config=STRICT)`."""
 
 TABLES = ("data", "model", "train")
 
@@ -28,13 +28,13 @@ ModelT = TypeVar("ModelT")
 
 @dataclass(frozen=True, config=STRICT)
 class TrainConfig:
-    """How to learn: an optimizer under a warm-up and a cosine."""
+    """Settings of the training: an optimizer with a warm-up and a cosine."""
 
     epochs: int = Field(default=12, ge=1, le=1_000_000)
-    """Passes over the training images."""
+    """Passes over the training examples."""
 
     batch_size: int = Field(default=256, ge=1, le=1_000_000)
-    """Images in a step."""
+    """Examples in a step."""
 
     learning_rate: float = Field(default=1e-3, gt=0)
     """Highest learning rate, reached after the warm-up."""
@@ -46,7 +46,7 @@ class TrainConfig:
     """Fraction of the steps in which the learning rate rises from 0."""
 
     final_learning_rate: float = Field(default=0.0, ge=0, le=1)
-    """Where the cosine ends, as a fraction of the learning rate."""
+    """Learning rate at the end of the cosine, as a fraction of the highest one."""
 
     start_from: str | None = None
     """Run folder of the same network whose weights training begins with; without it they are drawn by the seed."""
@@ -64,10 +64,10 @@ class TrainConfig:
     """Number format of the products; auto takes bf16 where the processor is fast at it."""
 
     detach_every: int = Field(default=0, ge=0)
-    """Truncated backpropagation through time: memory is cut every so many steps; 0 never cuts."""
+    """Truncated backpropagation through time: the number of steps after which memory is cut; 0 never cuts."""
 
     seed: int = Field(default=0, ge=0, le=10**12)
-    """Seed of the weights, the order of the images, the validation split and the policy's noise."""
+    """Seed of the weights, the order of the examples, the validation split and all noise."""
 
     deterministic: bool = False
     """Refuse operations whose result may differ from call to call; slower on a GPU, without effect on a CPU."""
@@ -84,7 +84,7 @@ class TrainConfig:
 
 @dataclass(frozen=True, config=STRICT)
 class Run(Generic[DataT, ModelT]):
-    """Everything that decides a result: which system, on which data, which model, trained how."""
+    """Everything that decides a result: the system, and the settings of data, model and training."""
 
     system: str
     """Name of the system, e.g. glimpse."""
@@ -103,7 +103,7 @@ AnyRun = Run[Any, Any]
 
 
 CIRCUMSTANCES = ("data.data_dir", "train.threads", "train.save_every_seconds", "train.keep")
-"""Keys that say where and how a run is carried out, not what it is: a run may be resumed with others."""
+"""Keys that do not change the result: a run may be resumed with others."""
 
 
 def default_run(system: str, spec: "Spec[DataT, ModelT, Any]") -> Run[DataT, ModelT]:
@@ -114,7 +114,7 @@ def default_run(system: str, spec: "Spec[DataT, ModelT, Any]") -> Run[DataT, Mod
 def override(
     run: Run[DataT, ModelT], tables: Mapping[str, Mapping[str, Any]], where: Callable[[str, str], str]
 ) -> Run[DataT, ModelT]:
-    """`run` with the given values of its tables (`{"train": {"epochs": 3}}`) in place of its own.
+    """Return `run` with the given values of its tables (`{"train": {"epochs": 3}}`) in place of its own.
 
     `where(table, key)` names the place that a value came from ("--epochs", "ram.toml: [train] epochs") for the error.
 
@@ -145,14 +145,14 @@ def route(run: Run[DataT, ModelT], settings: Mapping[str, Any]) -> Run[DataT, Mo
 
 
 def to_dict(run: AnyRun) -> dict[str, Any]:
-    """A run as plain dicts, lists, strings, numbers and None: what JSON holds."""
+    """Return a run as plain dicts, lists, strings, numbers and None: what JSON holds."""
     return cast(dict[str, Any], plain(dataclasses.asdict(cast(Any, run))))
 
 
 def from_dict(
     data: Mapping[str, Any], spec: "Spec[DataT, ModelT, Any]", source: str = "run.json"
 ) -> Run[DataT, ModelT]:
-    """The run that `to_dict` wrote; `source` names it in errors.
+    """Return the run that `to_dict` wrote; `source` names it in errors.
 
     Raises:
         InputError: as `override`; or a table that is missing or no table.
@@ -166,7 +166,7 @@ def from_dict(
 
 
 def differences(old: AnyRun, new: AnyRun) -> list[str]:
-    """What makes two runs different ("train.epochs: 12, now 20"), circumstances aside."""
+    """Return the settings in which two runs differ ("train.epochs: 12, now 20"), circumstances aside."""
     before, after = _flat(old), _flat(new)
     keys = [key for key in {**before, **after} if key not in CIRCUMSTANCES]
     return [
@@ -183,7 +183,7 @@ def _flat(run: AnyRun) -> dict[str, Any]:
 
 
 def _replace(config: Any, values: Any, where: Callable[[str], str]) -> Any:
-    """A config dataclass with some values replaced, checked by pydantic, its complaint said in one line."""
+    """Return a config dataclass with some values replaced, checked by pydantic, its complaint in one line."""
     if not isinstance(values, Mapping):
         found = f"{shown(values)} in {where('')}"
         raise InputError("a table of settings", found, "write `[table]` and its keys under it")

@@ -44,7 +44,7 @@ class Source(Protocol[BatchOut, FactsOut]):
 
     @property
     def facts(self) -> FactsOut:
-        """What a checkpoint must remember of the data."""
+        """Facts of the data that a checkpoint must remember."""
         ...
 
     @property
@@ -54,7 +54,7 @@ class Source(Protocol[BatchOut, FactsOut]):
 
     @property
     def device(self) -> torch.device:
-        """Where the data lives."""
+        """Device of the data."""
         ...
 
     def batch(self, step: int, size: int) -> BatchOut:
@@ -103,16 +103,16 @@ class Loss(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """What a network did: all that a renderer sees."""
+    """The record of an unrolled network: all that a renderer sees."""
 
     system: str
     """The system's name."""
     outputs: Any
-    """What the unroll returned, every leaf [T, B, ...]."""
+    """Outputs of the unroll, every leaf [T, B, ...]."""
     episode: AnyEpisode
-    """What was unrolled."""
+    """The unrolled episode."""
     batch: Any
-    """What the episode was made of, every leaf [B, ...]."""
+    """The batch of the episode, every leaf [B, ...]."""
     facts: Any
     """The facts of the network's data."""
 

@@ -1,15 +1,15 @@
-"""Ctrl-C and SIGTERM as requests: the work at hand is finished and saved first. Torch-free."""
+"""Ctrl-C and SIGTERM as requests: the current step is finished and saved first. Torch-free."""
 
 import signal
 import threading
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-ASKING = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(Exception):
-    """A person or the system ended the work, and what was done is saved; the command's exit code is 128 + signal."""
+    """The work was ended by a signal, and what was done is saved; the command's exit code is 128 + signal."""
 
     def __init__(self, number: int, saved: str) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}; {saved}")
@@ -17,9 +17,9 @@ class Stopped(Exception):
 
 
 class Stop:
-    """While it is entered, a first SIGINT or SIGTERM is only noted; a second one acts as if nobody listened.
+    """Context manager: the first SIGINT or SIGTERM sets a flag, the second has its usual effect.
 
-    Calling it says whether one came; `number` is which. In a thread other than the main one it hears nothing.
+    Calling the object returns the flag; `number` is the signal. In a thread other than the main one it does nothing.
     """
 
     def __init__(self) -> None:
@@ -31,8 +31,8 @@ class Stop:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            heeded = [number for number in ASKING if signal.getsignal(number) is not signal.SIG_IGN]  # nohup's wish
-            self._before = {number: signal.signal(number, self._heard) for number in heeded}
+            handled = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]  # nohup's wish
+            self._before = {number: signal.signal(number, self._heard) for number in handled}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:

@@ -59,7 +59,7 @@ def command(made: Mapping[str, Any], *, without: Sequence[str] = ()) -> str:
 
 
 def _git_commit() -> str | None:
-    """The commit of the source that runs, with "+changes" where files differ from it; None for an installed wheel."""
+    """Return the commit of the source that runs, "+changes" if files differ from it; None for an installed wheel."""
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return None

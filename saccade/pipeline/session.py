@@ -21,9 +21,9 @@ from saccade.pipeline.checkpoint.snapshot import Snapshot
 from saccade.pipeline.checkpoint.snapshot import write as write_snapshot
 from saccade.pipeline.config import AnyRun
 from saccade.pipeline.contract import AnySource, load_system
+from saccade.pipeline.device import processes
 from saccade.pipeline.interrupts import Stop, Stopped
 from saccade.pipeline.train import loop
-from saccade.pipeline.train.device import processes
 from saccade.pipeline.train.divergence import NotFinite
 from saccade.pipeline.train.tensorboard import Board
 from saccade.recurrent.tree import take
@@ -83,7 +83,7 @@ def train_run(
 
 @contextmanager
 def _together(state: PartialState, out: Path) -> Iterator[None]:
-    """Say it in a line when one of several processes ends and the others, which wait for it, fail."""
+    """Report in one line that one of several processes has ended, when the others, which wait for it, fail."""
     try:
         yield
     except RuntimeError as error:

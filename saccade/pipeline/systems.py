@@ -52,7 +52,7 @@ class Metric:
     """A number of metrics.json that tables, cards, the screen and the report show."""
 
     key: str
-    """Where it stands: "bound_nats", or "controls.random" for an entry of a group."""
+    """Its key in metrics.json: "bound_nats", or "controls.random" for an entry of a group."""
     heading: str
     """Column heading in a table of results."""
     unit: str = ""
@@ -96,13 +96,13 @@ class Spec(Generic[DataT, ConfigT, FactsT]):
     data: DataT
     """Settings of the data, with their defaults: TOML table [data]."""
     facts: type[FactsT]
-    """What a checkpoint remembers of the data."""
+    """Facts of the data that a checkpoint remembers."""
     metrics: tuple[Metric, ...]
     """Numbers to show; the first sums up a network."""
     train: "TrainConfig" = field(default_factory=_usual_training)
     """Default training."""
     unit: str = "examples"
-    """What a training example is called: "1,240 drawings/s"."""
+    """Name of training examples: "1,240 drawings/s"."""
     learning_term: str = "loss"
     """Term of the loss that a learning curve shows."""
 

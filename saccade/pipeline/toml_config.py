@@ -29,7 +29,7 @@ ROW_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}")
 def read_run(
     path: Path | str, system: str, spec: Spec[DataT, ModelT, Any], row: str | None = None
 ) -> Run[DataT, ModelT]:
-    """The run that a TOML file describes; `row` names one of its rows, where it has rows.
+    """Read the run that a TOML file describes; `row` names one of its rows, where it has rows.
 
     Raises:
         InputError: no readable TOML file; a row that is missing, unknown or another system's; an unknown table or
@@ -56,19 +56,19 @@ def read_run(
 
 
 def read_facts(path: Path | str) -> dict[str, dict[str, Any]]:
-    """For every row of a TOML file, what it says that is no setting: its `system`, `after`, and the paper's numbers."""
+    """Read for every row of a TOML file what is no setting: its `system`, `after`, and the paper's numbers."""
     text, rows = _read(Path(path))
     inherited = {"system": text["system"]} if "system" in text else {}
     return {name: inherited | {k: v for k, v in row.items() if k not in TABLES} for name, row in rows.items()}
 
 
 def row_folder(path: Path | str, row: str) -> Path:
-    """Where a training of a row writes if nothing else is said: runs/FILE/ROW."""
+    """Return the default run folder of a row: runs/FILE/ROW."""
     return Path("runs", Path(path).stem, row)
 
 
 def write_run(run: AnyRun) -> str:
-    """A run as TOML text that `read_run` reads; what is None, TOML's nothing, is left out."""
+    """Return a run as TOML text that `read_run` reads; None, TOML's nothing, is left out."""
     tables = to_dict(run)
     for table in TABLES:
         defaults = {field.name: field.default for field in dataclasses.fields(getattr(run, table))}
@@ -79,7 +79,7 @@ def write_run(run: AnyRun) -> str:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """What a file says outside its rows, and its rows."""
+    """Read a file's content outside its rows, and its rows."""
     text = _parsed(path)
     rows = text.pop("rows", {})
     if not isinstance(rows, dict) or not all(isinstance(row, dict) for row in rows.values()):
@@ -92,7 +92,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
 
 
 def _parsed(path: Path) -> dict[str, Any]:
-    """The content of a TOML file, of a size, width and depth for which the parser takes little time and memory."""
+    """Parse a TOML file of a size, width and depth for which the parser takes little time and memory."""
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -118,7 +118,7 @@ def _parsed(path: Path) -> dict[str, Any]:
 
 
 def _tables(text: dict[str, Any], place: str) -> dict[str, Any]:
-    """The settings in a file or row: its tables, `system` and `after`, without the paper's numbers; nothing else."""
+    """Return the settings in a file or row: its tables, `system` and `after`, without the paper's numbers."""
     words = ("system", "after") if "[rows." in place else ("system",)
     for key, value in text.items():
         if key == "after" and not isinstance(value, str):

@@ -17,8 +17,8 @@ from saccade.pipeline.checkpoint.run_folder import RunFolder, open_run
 from saccade.pipeline.checkpoint.snapshot import Snapshot
 from saccade.pipeline.config import AnyRun, override
 from saccade.pipeline.contract import AnySource, AnySystem, Split, Trace, load_system
+from saccade.pipeline.device import own_device
 from saccade.pipeline.evaluate import evaluate as evaluation
-from saccade.pipeline.train.device import own_device
 from saccade.recurrent.core import AnyCore
 from saccade.recurrent.tree import count, take
 
@@ -51,7 +51,7 @@ class Trained(Generic[ConfigT, BatchT, FactsT]):
 
     @property
     def facts(self) -> FactsT:
-        """What it remembers of its data."""
+        """Facts of its data."""
         return cast(FactsT, self.folder.facts)
 
     @property

@@ -1,4 +1,4 @@
-"""What a classifier believes, drawn: a line of text, a bar for each class, and a verdict at the end."""
+"""A classifier's belief, drawn: a line of text, a bar for each class, and a verdict at the end."""
 
 from typing import NamedTuple
 
@@ -22,9 +22,9 @@ class Belief(NamedTuple):
     probabilities: NDArray[np.float64]  # [K]
     before: NDArray[np.float64] | None  # one step earlier [K]
     classes: tuple[str, ...]  # names [K]
-    truth: int | None  # None where nobody knows
+    truth: int | None  # None if unknown
     shown: tuple[int, ...]  # the classes that get a bar; the others share one
-    final: bool  # whether this is the answer
+    final: bool  # True if this is the answer
 
     @property
     def best(self) -> int:
@@ -42,13 +42,13 @@ class Row(NamedTuple):
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Probabilities over the last axis."""
+    """Return probabilities over the last axis."""
     shifted = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
     return shifted / shifted.sum(axis=-1, keepdims=True)
 
 
 def most_probable(probabilities: NDArray[np.float64], truth: int | None) -> tuple[int, ...]:
-    """The classes that a chart shows at every step [T, K]: all, or those that were ever likely, and the true one."""
+    """Return the classes that a chart shows at every step [T, K]: all, or the likeliest ones and the true one."""
     peak = probabilities.max(axis=0)
     if len(peak) <= MOST_ROWS:
         return tuple(range(len(peak)))
@@ -59,7 +59,7 @@ def most_probable(probabilities: NDArray[np.float64], truth: int | None) -> tupl
 
 
 def percent(probability: float) -> str:
-    """A probability to two digits that never rounds doubt away: 0.998 is ">99%"."""
+    """Format a probability with two digits that never round doubt away: 0.998 is ">99%"."""
     if 0 < probability < 0.005:
         return "<1%"
     return ">99%" if 0.995 <= probability < 1 else f"{probability:.0%}"
@@ -80,7 +80,7 @@ def headline(page: Page, left: float, baseline: float, width: float, belief: Bel
 
 
 def headline_width(belief: Belief) -> float:
-    """Pixels that the headline may take at any step, unshortened: the longest names and the longest percentage."""
+    """Return the pixels that the headline may take at any step: the longest names and the longest percentage."""
     size = HEADLINE_SIZE
     name = max(text_width(name, size, bold=True) for name in belief.classes)
     width = text_width("belief: ", size) + name + text_width(" (>99%)", size, bold=True)
@@ -88,7 +88,7 @@ def headline_width(belief: Belief) -> float:
 
 
 def verdict(page: Page, right: int, middle: int, belief: Belief) -> None:
-    """At the end, and where the truth is known: a badge that says whether the answer was right."""
+    """Draw a badge that says if the answer was right, at the end and where the truth is known."""
     if not belief.final or belief.truth is None:
         return
     is_right = belief.best == belief.truth
@@ -99,7 +99,7 @@ def verdict(page: Page, right: int, middle: int, belief: Belief) -> None:
 
 
 def bars(page: Page, box: Box, belief: Belief) -> None:
-    """A bar for each class, as long as the class is probable (see `lanes`), and a tick where it ended a step earlier.
+    """Draw a bar for each class, as long as it is probable (see `lanes`), and a tick where it ended a step earlier.
 
     The likeliest class is dark, the true one's name framed.
     """
@@ -119,7 +119,7 @@ def bars(page: Page, box: Box, belief: Belief) -> None:
 
 
 def lanes(box: Box, belief: Belief) -> list[Box]:
-    """Where each bar of a chart that fills `box` may run: the whole width stands for certainty."""
+    """Return the lane of each bar of a chart that fills `box`; a whole lane stands for certainty."""
     names = [row.name for row in _rows(belief)]
     pitch = min(WIDEST_PITCH, box.height / (len(names) - 1 + THICKNESS))
     height = max(1, round(pitch * THICKNESS))
@@ -130,7 +130,7 @@ def lanes(box: Box, belief: Belief) -> list[Box]:
 
 
 def _rows(belief: Belief) -> list[Row]:
-    """The bars from top to bottom; classes without one of their own are summed in the last."""
+    """Return the bars from top to bottom; classes without a bar of their own are summed in the last."""
     p, before = belief.probabilities, belief.before
     rows = [
         Row(belief.classes[k], p[k], None if before is None else before[k], k == belief.best, k == belief.truth)
@@ -144,7 +144,7 @@ def _rows(belief: Belief) -> list[Row]:
 
 
 def _label(page: Page, row: Row, right: float, baseline: float, size: int, room: float) -> None:
-    """A class's name left of its bar, ending at `right`."""
+    """Draw a class's name left of its bar, ending at `right`."""
     name = shorten(row.name, room - 10, size, bold=row.best or row.true)
     if row.true:
         _framed(page, name, right - text_width(name, size, bold=True), baseline, size)
@@ -153,7 +153,7 @@ def _label(page: Page, row: Row, right: float, baseline: float, size: int, room:
 
 
 def _framed(page: Page, text: str, left: float, baseline: float, size: int) -> None:
-    """Bold text in a thin frame: the mark of the truth."""
+    """Draw bold text in a thin frame: the mark of the truth."""
     left = round(left)
     width, pad = round(text_width(text, size, bold=True)), 4 if size < 16 else 6
     height = round(size * 1.36)

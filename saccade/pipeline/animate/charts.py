@@ -7,7 +7,7 @@ from saccade.pipeline.animate.palette import BELIEF, FAINT, GROUND, INK, QUIET, 
 
 
 def bars(values: Sequence[float], *, title: str, across: str, up: str) -> bytes:
-    """A bar for each of some numbers 1, 2, ...: a PNG of 960 x 480 pixels. `across` and `up` name the axes."""
+    """Draw a bar for each of some numbers 1, 2, ...: a PNG of 960 x 480 pixels. `across` and `up` name the axes."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 

@@ -56,19 +56,19 @@ def frames(picture: Callable[..., Pixels], trace: Trace, examples: Sequence[int]
 
 
 def grid(films: Sequence[Film], columns: int | None = None) -> Film:
-    """Films of equal length and frame size shown at once, row by row; about as many rows as columns by default."""
+    """Show films of equal length and frame size at once, row by row; by default about as many rows as columns."""
     columns = columns or math.ceil(math.sqrt(len(films)))
     together = zip(*(film.frames for film in films), strict=True)
     return Film([_arrange(list(tiles), columns) for tiles in together], films[0].beats)
 
 
 def strip(frames: Sequence[Pixels], columns: int | None = None) -> Pixels:
-    """All frames on one sheet [H, W, 3], row by row; in one row by default."""
+    """Put all frames on one sheet [H, W, 3], row by row; in one row by default."""
     return _arrange(frames, columns or len(frames))
 
 
 def check(path: Path | str) -> Path:
-    """Whether a film can be written under that name; call it before the work.
+    """Check that a film can be written under that name; call it before the work.
 
     Raises:
         InputError: the ending is none of a film's, or the folder is not there.
@@ -81,7 +81,7 @@ def check(path: Path | str) -> Path:
 
 
 def check_strip(path: Path | str) -> Path:
-    """Whether a film strip or a sheet can be written under that name; call it before the work.
+    """Check that a film strip or a sheet can be written under that name; call it before the work.
 
     Raises:
         InputError: another ending than .png, or the folder is not there.
@@ -134,7 +134,7 @@ def _in_folder(path: Path) -> Path:
 
 
 def _arrange(tiles: Sequence[Pixels], columns: int) -> Pixels:
-    """Pictures of one size side by side in rows, with gaps of the ground's colour between them and around."""
+    """Arrange pictures of one size in rows, with gaps of the ground's colour between them and around."""
     height, width = tiles[0].shape[:2]
     rows = math.ceil(len(tiles) / columns)
     sheet = np.full((rows * (height + GAP) + GAP, columns * (width + GAP) + GAP, 3), GROUND, np.uint8)

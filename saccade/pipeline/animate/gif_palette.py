@@ -13,7 +13,7 @@ ENOUGH = 20_000  # pixels from which the palette's other colours are chosen
 
 
 def one_palette(frames: Sequence[Pixels], size: int) -> tuple[NDArray[np.uint8], list[NDArray[np.uint8]]]:
-    """At most `size` (above 64, at most 256) colours for frames [H, W, 3], and each frame as their indices [H, W].
+    """Return at most `size` (65 to 256) colours for frames [H, W, 3], and each frame as their indices [H, W].
 
     Where all frames together have no more colours than that, every pixel is exact. Else the commonest are, and the
     others become the nearest of the palette.
@@ -27,13 +27,13 @@ def one_palette(frames: Sequence[Pixels], size: int) -> tuple[NDArray[np.uint8],
 
 
 def _codes(frame: Pixels) -> NDArray[np.integer]:
-    """Each pixel's colour as one number [H, W]."""
+    """Return each pixel's colour as one number [H, W]."""
     wide = frame.astype(np.uint32)
     return wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
 
 
 def _count(frames: Sequence[Pixels]) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
-    """The colours of all frames [N], ascending, and how many pixels have each [N]."""
+    """Count the pixels of every colour of all frames: colours [N], ascending, and counts [N]."""
     found = [np.unique(_codes(frame), return_counts=True) for frame in frames]
     codes, places = np.unique(np.concatenate([codes for codes, _ in found]), return_inverse=True)
     counts = np.zeros(len(codes), np.int64)
@@ -42,7 +42,7 @@ def _count(frames: Sequence[Pixels]) -> tuple[NDArray[np.integer], NDArray[np.in
 
 
 def _choose(colours: Pixels, counts: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
-    """The commonest colours, and others chosen by maximum coverage, so that no pixel changes much [n, 3]."""
+    """Choose the commonest colours, and others by maximum coverage, so that no pixel changes much [n, 3]."""
     order = np.argsort(-counts, kind="stable")
     common, rest = order[:EXACT], np.sort(order[EXACT:])
     weights = np.ceil(np.sqrt(counts[rest])).astype(np.int64)
@@ -54,7 +54,7 @@ def _choose(colours: Pixels, counts: NDArray[np.int64], size: int) -> NDArray[np
 
 
 def _nearest(colours: Pixels, palette: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """For each colour [N, 3], the index of the palette's nearest [N]."""
+    """Return for each colour [N, 3] the index of the palette's nearest [N]."""
     wide = palette.astype(np.float32)
     chunks = np.array_split(colours.astype(np.float32), len(colours) // 4096 + 1)
     bias = (wide**2).sum(axis=1)

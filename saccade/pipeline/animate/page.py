@@ -1,4 +1,4 @@
-"""Drawing primitives for the frames of every system: crisp rectangles, smooth dots and lines, text, magnified images.
+"""Drawing primitives for the frames of every system: crisp rectangles, smooth dots and lines, text, enlarged images.
 
 A page counts in pixels from its upper left corner, y downwards; drawing beyond its edges is cut off. Edges along
 the axes fall on whole pixels and keep their exact colour; slanted and round ones are smoothed by the part of a pixel
@@ -29,11 +29,11 @@ class Box(NamedTuple):
     height: int
 
     def locate(self, x: float, y: float) -> Point:
-        """Where (x, y) in the house's [-1, 1] lies, for an image that fills this box."""
+        """Convert (x, y) in [-1, 1] to pixels, for an image that fills this box."""
         return self.left + (x + 1) / 2 * self.width, self.top + (y + 1) / 2 * self.height
 
     def window(self, x: float, y: float, half_width: float, half_height: float) -> "Box":
-        """The box of a window given by its centre and half sizes in [-1, 1], edges rounded to whole pixels."""
+        """Return the box of a window given by its centre and half sizes in [-1, 1], edges rounded to whole pixels."""
         left, top = (round(v) for v in self.locate(x - half_width, y - half_height))
         right, bottom = (round(v) for v in self.locate(x + half_width, y + half_height))
         return Box(left, top, right - left, bottom - top)
@@ -41,19 +41,19 @@ class Box(NamedTuple):
 
 @lru_cache(maxsize=64)
 def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """DejaVu Sans as matplotlib ships it, the same on every machine; size in pixels."""
+    """Return DejaVu Sans as matplotlib ships it, the same on every machine; size in pixels."""
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
     path = os.path.join(matplotlib.get_data_path(), "fonts", "ttf", name)
     return ImageFont.truetype(path, size, layout_engine=ImageFont.Layout.BASIC)
 
 
 def text_width(text: str, size: int, bold: bool = False) -> float:
-    """Pixels that a line of text takes."""
+    """Return the width of a line of text in pixels."""
     return font(size, bold).getlength(text)
 
 
 def shorten(text: str, width: float, size: int, bold: bool = False) -> str:
-    """The text, or as much of its beginning as fits into `width` pixels, and an ellipsis."""
+    """Return the text, or as much of its beginning as fits into `width` pixels, and an ellipsis."""
     if text_width(text, size, bold) <= width:
         return text
     kept = len(text)
@@ -63,20 +63,20 @@ def shorten(text: str, width: float, size: int, bold: bool = False) -> str:
 
 
 def to_pixels(image: NDArray[np.floating]) -> Pixels:
-    """An image [C, H, W] in [0, 1], grey or RGB, as uint8 [H, W, 3]."""
+    """Convert an image [C, H, W] in [0, 1], grey or RGB, to uint8 [H, W, 3]."""
     grey = image if len(image) == 3 else np.repeat(image.mean(axis=0, keepdims=True), 3, axis=0)
     return np.rint(np.clip(grey, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)
 
 
 def magnified_size(width: int, height: int, room: int) -> tuple[int, int]:
-    """The size at which an image fills a square of `room` pixels: a whole multiple from 4 times up, else any."""
+    """Return the size at which an image fills a square of `room` pixels: a whole multiple from 4 times up, else any."""
     factor = room / max(width, height)
     factor = int(factor) if factor >= 4 else factor
     return max(1, round(width * factor)), max(1, round(height * factor))
 
 
 def resize(pixels: Pixels, width: int, height: int) -> Image.Image:
-    """The image at another size: enlarged with crisp pixels (only the seams are blended), or averaged."""
+    """Resize an image: enlarged with crisp pixels (only the seams are blended), or averaged."""
     image = Image.fromarray(pixels)
     times_x, times_y = -(-width // image.width), -(-height // image.height)
     image = image.resize((image.width * times_x, image.height * times_y), Image.Resampling.NEAREST)
@@ -91,7 +91,7 @@ class Page:
         self._draw = ImageDraw.Draw(self.image, "RGBA")  # so that colours may be translucent
 
     def pixels(self) -> Pixels:
-        """The finished picture, uint8 [H, W, 3]."""
+        """Return the finished picture, uint8 [H, W, 3]."""
         return np.asarray(self.image).copy()
 
     def paste(self, image: Image.Image, left: int, top: int) -> None:
@@ -130,7 +130,7 @@ class Page:
         return x + text_width(text, size, bold)
 
     def line(self, start: Point, end: Point, thickness: float, colour: Colour, opacity: float = 1.0) -> None:
-        """A smooth line with round ends; a dot where start and end are one."""
+        """Draw a smooth line with round ends; a dot where start and end are one."""
         (ax, ay), (bx, by), reach = start, end, thickness / 2 + 1
         x, y, corner = self._around(min(ax, bx) - reach, min(ay, by) - reach, max(ax, bx) + reach, max(ay, by) + reach)
         dx, dy = bx - ax, by - ay
@@ -139,11 +139,11 @@ class Page:
         self._blend(thickness / 2 - distance, corner, colour, opacity)
 
     def dot(self, centre: Point, radius: float, colour: Colour, opacity: float = 1.0) -> None:
-        """A smooth filled circle."""
+        """Draw a smooth filled circle."""
         self.line(centre, centre, 2 * radius, colour, opacity)
 
     def rounded(self, box: Box, radius: float, colour: Colour, thickness: float | None = None) -> None:
-        """A rectangle with round corners: filled, or only its border of that thickness, drawn inwards."""
+        """Draw a rectangle with round corners: filled, or only its border of that thickness, drawn inwards."""
         left, top, width, height = box
         x, y, corner = self._around(left, top, left + width, top + height)
         across = np.abs(x - left - width / 2) - width / 2 + radius
@@ -156,13 +156,13 @@ class Page:
     def _around(
         self, left: float, top: float, right: float, bottom: float
     ) -> tuple[NDArray[np.floating], NDArray[np.floating], tuple[int, int]]:
-        """Centres of the page's pixels in a region, as a row x and a column y, and the region's corner."""
+        """Return the centres of the page's pixels in a region, as a row x and a column y, and the region's corner."""
         x0, x1 = max(0, int(np.floor(left))), min(self.image.width, int(np.ceil(right)))
         y0, y1 = max(0, int(np.floor(top))), min(self.image.height, int(np.ceil(bottom)))
         return np.arange(x0, x1)[None, :] + 0.5, np.arange(y0, y1)[:, None] + 0.5, (x0, y0)
 
     def _blend(self, depth: NDArray[np.floating], corner: tuple[int, int], colour: Colour, opacity: float) -> None:
-        """Colour pixels by how deep, in pixels, their centres lie within a shape [h, w]."""
+        """Colour pixels by the depth, in pixels, of their centres within a shape [h, w]."""
         if depth.size:
             coverage = np.rint(np.clip(depth + 0.5, 0, 1) * opacity * 255).astype(np.uint8)
             self.image.paste(colour, (corner[0], corner[1]), Image.fromarray(coverage))

@@ -21,17 +21,17 @@ WRONG: Colour = (176, 38, 30)
 
 
 def mix(first: Colour, second: Colour, amount: float) -> Colour:
-    """The colour at `amount` in [0, 1] of the way from the first to the second."""
+    """Return the colour at `amount` in [0, 1] of the way from the first to the second."""
     r, g, b = (round(x + (y - x) * amount) for x, y in zip(first, second, strict=True))
     return r, g, b
 
 
 def gaze_shade(index: int, count: int) -> Colour:
-    """The shade of one of `count` windows drawn inside one another: the finest, 0, is the strongest."""
+    """Return the shade of one of `count` nested windows: the finest, 0, is the strongest."""
     return mix(GAZE, DISTANT_GAZE, index / max(3, count - 1))
 
 
 def tint(colour: Colour) -> tuple[float, float, float]:
-    """A colour as matplotlib takes it, in [0, 1]."""
+    """Convert a colour to matplotlib's form, in [0, 1]."""
     red, green, blue = colour
     return red / 255, green / 255, blue / 255

@@ -50,7 +50,7 @@ def write_whole(path: Path, *parts: bytes | memoryview) -> None:
 
 
 def unwritable(path: Path, error: OSError, size: int = 0) -> InputError:
-    """What to tell the person when the operating system refused to write `size` bytes at `path`."""
+    """Return the error for a write of `size` bytes at `path` that the operating system refused."""
     reason = f"{error.strerror or error} at {path}"
     if error.errno in FULL:
         return InputError(f"room for {size:,} bytes", reason, "free some space; what was saved before is whole")
@@ -66,7 +66,7 @@ def write_json(path: Path | str, data: Any) -> Path:
 
 
 def read_json(path: Path, what: str) -> dict[str, Any]:
-    """The JSON object in a file; `what` names its kind in the error ("a run folder's run.json").
+    """Read the JSON object in a file; `what` names its kind in the error ("a run folder's run.json").
 
     Raises:
         InputError: no such file, too large, truncated, or no JSON object.
@@ -87,7 +87,7 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
 
 
 def parse_json(text: bytes | str) -> dict[str, Any]:
-    """A JSON object from text that nobody vouches for; ValueError, and nothing else, where it is none."""
+    """Parse a JSON object from untrusted text; ValueError, and no other exception, if it is none."""
     try:
         data = json.loads(text)
     except RecursionError:
@@ -102,7 +102,7 @@ def parse_json(text: bytes | str) -> dict[str, Any]:
 
 
 def nested_at_most(levels: int, data: Any) -> bool:
-    """Whether dicts and lists lie in one another no deeper than that."""
+    """Return True if dicts and lists are nested at most `levels` deep."""
     if not isinstance(data, dict | list):
         return True
     inside = data.values() if isinstance(data, dict) else data

@@ -40,7 +40,7 @@ def save(path: Path | str, snapshot: Snapshot, *, keep: int = 2) -> Path:
 
 
 def newest(path: Path | str, most_bytes: int = MOST_BYTES) -> Snapshot | None:
-    """The last whole checkpoint of a run folder, or None where none was written.
+    """Return the last whole checkpoint of a run folder, or None if none was written.
 
     A damaged one is passed over with a warning to the log "saccade", and the one before it is used. One larger than
     `most_bytes` is taken for damaged, unread: see `room_for`.
@@ -60,11 +60,11 @@ def newest(path: Path | str, most_bytes: int = MOST_BYTES) -> Snapshot | None:
             log.warning("%s", InputError(error.expected, error.found, "the checkpoint before it is used"))
     if damaged is None:
         return None
-    raise InputError("a whole checkpoint", f"{damaged.found}, and none before it", "begin anew with --fresh")
+    raise InputError("a whole checkpoint", f"{damaged.found}, and none before it", "start again with --fresh")
 
 
 def trained(path: Path | str, most_bytes: int = MOST_BYTES) -> Snapshot | None:
-    """The weights of a run folder, for use: of its last whole checkpoint, or of a shipped network's one file.
+    """Return the weights of a run folder, for use: of its last whole checkpoint, or of a shipped network's one file.
 
     Raises:
         InputError: there are some, and none is whole.
@@ -76,7 +76,7 @@ def trained(path: Path | str, most_bytes: int = MOST_BYTES) -> Snapshot | None:
 
 
 def room_for(core: nn.Module) -> int:
-    """More bytes than a checkpoint of this network has: weights, their average, the optimizer's moments, names."""
+    """Return an upper bound on the bytes of a checkpoint: weights, their average, the optimizer's moments, names."""
     return 8 * sum(tensor.nbytes for tensor in core.state_dict().values()) + (1 << 20)
 
 
@@ -86,7 +86,7 @@ def load_trained(core: nn.Module, tensors: Mapping[str, Tensor]) -> None:
 
 
 def check_fits(core: nn.Module, tensors: Mapping[str, Tensor]) -> None:
-    """Whether `load_trained` can load them; the core may be on the device "meta", without memory.
+    """Check that `load_trained` can load them; the core may be on the device "meta", without memory.
 
     Raises:
         InputError: as `load_into`.
@@ -112,7 +112,7 @@ def _trained(tensors: Mapping[str, Tensor]) -> str:
 
 
 def _group(core: nn.Module, tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors of a group by the core's names, which they must fit."""
+    """Return the tensors of a group by the core's names, which they must fit."""
     do = "give a checkpoint of this network with these settings"
     prefix = prefix.removesuffix("/") + "/"
     given = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
@@ -132,6 +132,6 @@ def _form(tensor: Tensor) -> str:
 
 
 def _checkpoints(folder: Path) -> dict[int, Path]:
-    """The checkpoint files of a folder by step."""
+    """Return the checkpoint files of a folder by step."""
     named = ((NAME.fullmatch(file.name), file) for file in folder.glob("checkpoint-*.safetensors") if file.is_file())
     return {int(match[1]): file for match, file in named if match}

@@ -1,4 +1,4 @@
-"""Where a network lies: a run folder, or one of the networks that come with Saccade, by its name. Torch-free.
+"""The folder of a network: a run folder, or a network that comes with Saccade, by its name. Torch-free.
 
 A shipped network is a folder in `saccade/shipped/networks`, installed with the rest and never written to. Wherever a
 run folder is taken, the name of one may stand; a file or folder of that name in the current folder goes before it.

@@ -25,7 +25,7 @@ FORMAT = 2
 KEYS = ("format", "system", *TABLES, "facts", "provenance")
 KEYS_OF_FORMAT_1 = ("format", "system", *TABLES, "shape", "classes", "facts")
 REMOVED_BY_FRESH = ("checkpoint-*.safetensors", "bad-batch-*.safetensors", "metrics.json", "log.jsonl")
-"""What `create(fresh=True)` removes: files that would be taken for the new run's; pictures stay."""
+"""Files that `create(fresh=True)` removes, since they would be taken for the new run's; pictures stay."""
 
 
 RESTORE = "give the file as it was written"

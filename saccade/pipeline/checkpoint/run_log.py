@@ -14,7 +14,7 @@ from saccade.errors import InputError
 from saccade.pipeline.checkpoint.atomic_files import MAX_JSON_BYTES, parse_json, unwritable
 
 LOG_KEYS = ("step", "steps", "epoch", "seconds", "loss")
-"""The numbers that every line of a log has, besides the terms of its loss."""
+"""Numbers that every line of a log has, besides the terms of its loss."""
 
 CURVE = 60
 """Most lines of a learning curve that is kept."""

@@ -37,7 +37,7 @@ class Snapshot(NamedTuple):
 
     @property
     def finished(self) -> bool:
-        """Whether it was taken after the last step of its training."""
+        """True if it was taken after the last step of its training."""
         return self.step == self.facts.get("steps")
 
 
@@ -56,12 +56,12 @@ def write(file: Path, snapshot: Snapshot) -> Path:
 
 
 def on_cpu(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Copies in main memory, for a snapshot."""
+    """Copy tensors to main memory, for a snapshot."""
     return {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
 
 
 def read(path: Path, most_bytes: int = MOST_BYTES) -> Snapshot:
-    """One checkpoint, checked before a tensor is made of it.
+    """Read one checkpoint, checked before a tensor is made of it.
 
     Raises:
         Damaged: not a checkpoint of Saccade, or not as it was written.
@@ -87,7 +87,7 @@ def read(path: Path, most_bytes: int = MOST_BYTES) -> Snapshot:
 
 
 def _encode(snapshot: Snapshot) -> tuple[bytes, memoryview]:
-    """The file's bytes in two parts: the header, with the checksum written in, and the tensors."""
+    """Return the file's bytes in two parts: the header, with the checksum written in, and the tensors."""
     tensors = {name: tensor.detach().to("cpu").clone() for name, tensor in snapshot.tensors.items()}
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
     record = {"format": FORMAT, "sha256": NO_CHECKSUM, "step": snapshot.step, "facts": snapshot.facts}
@@ -99,7 +99,7 @@ def _encode(snapshot: Snapshot) -> tuple[bytes, memoryview]:
 
 
 def _header(file: BinaryIO, path: Path, most_bytes: int) -> bytes:
-    """The first 8 bytes (the length, little-endian) and the JSON after them, of a length that the file can hold."""
+    """Read the first 8 bytes (the length, little-endian) and the JSON after them, of a length that fits."""
     start = file.read(8)
     size, claimed = path.stat().st_size, int.from_bytes(start, "little")
     if size > most_bytes:
@@ -110,7 +110,7 @@ def _header(file: BinaryIO, path: Path, most_bytes: int) -> bytes:
 
 
 def _record(header: bytes, path: Path) -> dict[str, Any]:
-    """What the metadata say: format, sha256, step, facts, each of its type."""
+    """Read the metadata: format, sha256, step, facts, each of its type."""
     metadata = parse_json(header[8:]).get("__metadata__")
     text = metadata.get("saccade") if isinstance(metadata, dict) else None
     record = parse_json(text if isinstance(text, str) else "{}")

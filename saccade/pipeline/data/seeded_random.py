@@ -12,13 +12,13 @@ from torch import Tensor
 
 
 def _bits(seed: int, purpose: str, step: int, count: int) -> np.ndarray:
-    """64 random bits for each of `count` draws: uint64 [count]."""
+    """Return 64 random bits for each of `count` draws: uint64 [count]."""
     digest = hashlib.sha256(f"{purpose} {seed} {step}".encode()).digest()
     return np.random.PCG64(int.from_bytes(digest[:16], "little")).random_raw(count)
 
 
 def integers(seed: int, purpose: str, step: int, count: int, below: list[int]) -> Tensor:
-    """Uniform draws int64 [count, len(below)]; those of column j lie in [0, below[j]), below[j] < 2**32.
+    """Draw uniform int64 [count, len(below)]; those of column j lie in [0, below[j]), below[j] < 2**32.
 
     A draw is the upper 32 bits, scaled (Lemire's multiply and shift): biased by less than below[j] / 2**32.
     """
@@ -28,5 +28,5 @@ def integers(seed: int, purpose: str, step: int, count: int, below: list[int]) -
 
 
 def permutation(seed: int, purpose: str, step: int, count: int) -> Tensor:
-    """The numbers 0 ... count - 1 in random order: int64 [count]."""
+    """Return the numbers 0 ... count - 1 in random order: int64 [count]."""
     return torch.from_numpy(np.argsort(_bits(seed, purpose, step, count), kind="stable"))

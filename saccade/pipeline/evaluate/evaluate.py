@@ -11,7 +11,7 @@ from saccade.errors import InputError
 from saccade.pipeline import systems
 from saccade.pipeline.config import AnyRun
 from saccade.pipeline.contract import AnyEpisode, AnySource, Split, Trace, load_system
-from saccade.pipeline.train.device import give_back_memory, keep_freed_memory
+from saccade.pipeline.device import give_back_memory, keep_freed_memory
 from saccade.recurrent.core import AnyCore
 from saccade.recurrent.tree import Tree, count, take
 from saccade.recurrent.unroll import Unrolled

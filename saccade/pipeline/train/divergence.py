@@ -1,4 +1,4 @@
-"""What is said and kept of a training step whose loss or gradient is not finite."""
+"""A training step whose loss or gradient is not finite: the error, and the evidence that is kept."""
 
 import math
 
@@ -10,7 +10,7 @@ from saccade.pipeline.contract import AnyEpisode
 from saccade.recurrent.tree import Tree, named_tensors
 
 NAMED = 3
-"""Most parameters that are named in the message."""
+"""Most parameters named in the message."""
 
 
 class NotFinite(InputError):
@@ -24,7 +24,7 @@ class NotFinite(InputError):
 def not_finite(
     core: nn.Module, step: int, batch: Tree, episode: AnyEpisode, total: float, terms: dict[str, float], norm: float
 ) -> NotFinite:
-    """The error for a step; its batch and episode are the whole ones, of all processes."""
+    """Return the error for a step; its batch and episode are the whole ones, of all processes."""
     tensors = {f"batch/{name}": leaf for name, leaf in named_tensors(batch).items()}
     tensors |= {f"inputs/{name}": leaf for name, leaf in named_tensors(episode.inputs).items()}
     tensors |= {f"model/{name}": leaf for name, leaf in core.state_dict().items()}
@@ -33,7 +33,7 @@ def not_finite(
 
 
 def _culprits(core: nn.Module, total: float, terms: dict[str, float], norm: float) -> str:
-    """The terms of the loss that are not finite, or the parameters whose gradients are not."""
+    """Return the terms of the loss that are not finite, or the parameters whose gradients are not."""
     bad = [f"{name} {value}" for name, value in terms.items() if not math.isfinite(value)]
     if bad or not math.isfinite(total):
         return f"{' and '.join(bad) or total} in the loss"

@@ -1,4 +1,4 @@
-"""Training: one loop for every system, on one process or several, whose every step is a function of (seed, step).
+"""Training: one loop for every system, on one process or several; every step is a function of (seed, step).
 
 Batches, noise and learning rate depend on the step's number and the seed alone, so a snapshot holds the weights, the
 optimizer's moments, the moving average and the step: nothing else is needed to go on bit for bit.
@@ -24,19 +24,22 @@ from saccade.pipeline.checkpoint.run_folder import open_run
 from saccade.pipeline.checkpoint.snapshot import Snapshot, on_cpu
 from saccade.pipeline.config import AnyRun
 from saccade.pipeline.contract import AnyEpisode, AnySource, Episode, Loss, load_system
-from saccade.pipeline.train.device import keep_freed_memory, mixed_precision, only_deterministic
+from saccade.pipeline.device import keep_freed_memory, mixed_precision, only_deterministic
 from saccade.pipeline.train.divergence import not_finite
 from saccade.pipeline.train.optimizers import learning_rate, moments, optimizers, restore_moments
 from saccade.recurrent.tree import Tree, map_tensors
 from saccade.recurrent.unroll import Unrolled
 
 LOG_EVERY_SECONDS = 1.0
-PRIMED_BY = 1000  # training examples that a system may look at before it learns
-SETTLED = 0.1  # part of the training after which bad health is worth a warning
+PRIMING_EXAMPLES = 1000
+"""Training examples that a system sees in `prime`, before it learns."""
+
+SETTLED = 0.1
+"""Fraction of the training after which bad health is worth a warning."""
 
 
 class Progress(NamedTuple):
-    """How training stands: means since the last report; rates in examples per second; times in seconds."""
+    """State of a training: means since the last report; rates in examples per second; times in seconds."""
 
     step: int
     steps: int
@@ -110,7 +113,7 @@ class Learner:
         keep_freed_memory()
         torch.manual_seed(config.seed)
         self.core = self.system.build(run.model, source.facts).to(device)
-        self.system.prime(self.core, source.batch(0, min(source.examples, PRIMED_BY)))
+        self.system.prime(self.core, source.batch(0, min(source.examples, PRIMING_EXAMPLES)))
         self.optimizers = optimizers(self.core, config)
         self.model = self.accelerator.prepare(Unrolled(self.core, config.detach_every or None))
         average = get_ema_multi_avg_fn(config.ema)
@@ -120,7 +123,7 @@ class Learner:
         self.last: tuple[Tree, AnyEpisode] | None = None
 
     def advance(self, stop: Callable[[], bool] = lambda: False) -> bool:
-        """One step of the optimizer on one batch, this process's share of it; whether any process is told to stop."""
+        """Take one optimizer step on this process's share of one batch; return True if any process is asked to stop."""
         config = self.run.train
         batch = self.source.batch(self.step, config.batch_size)
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + self.step)
@@ -150,20 +153,20 @@ class Learner:
         return stopped
 
     def _agreed(self, loss: Loss, stop: bool) -> tuple[float, dict[str, float], bool]:
-        """The loss and its terms, means over the processes, and whether one of them is told to stop.
+        """Return the loss and its terms, means over the processes, and True if one of them is asked to stop.
 
         Since all hear the same, all stop after the same step, or at the same loss that is not finite.
         """
-        told = torch.stack([loss.total.detach().float(), *(term.float() for term in loss.terms.values())])
+        values = torch.stack([loss.total.detach().float(), *(term.float() for term in loss.terms.values())])
         if self.accelerator.num_processes > 1:
-            told = torch.cat([told, told.new_tensor([float(stop)])])
-            *values, stopped = cast(Tensor, self.accelerator.reduce(told, "mean")).tolist()
+            values = torch.cat([values, values.new_tensor([float(stop)])])
+            *means, stopped = cast(Tensor, self.accelerator.reduce(values, "mean")).tolist()
         else:
-            values, stopped = told.tolist(), stop
-        return values[0], dict(zip(loss.terms, values[1:], strict=True)), bool(stopped)
+            means, stopped = values.tolist(), stop
+        return means[0], dict(zip(loss.terms, means[1:], strict=True)), bool(stopped)
 
     def _share(self, episode: AnyEpisode) -> AnyEpisode:
-        """This process's examples: every P-th of the global batch, so that an example's rollouts stay together."""
+        """Return this process's examples: every P-th of the batch, so that an example's rollouts stay together."""
         rank, processes = self.accelerator.process_index, self.accelerator.num_processes
         if processes == 1:
             return episode
@@ -182,7 +185,7 @@ class Learner:
         )
 
     def report(self, seconds: float, rate: float) -> Progress:
-        """Means of the loss and its terms since the last report, and the health of this process's last batch."""
+        """Return means of the loss and its terms since the last report, and the health of this process's last batch."""
         loss = statistics.fmean(self.losses)
         terms = {name: statistics.fmean(t[name] for t in self.terms) for name in self.terms[0]}
         assert self.last is not None
@@ -196,7 +199,7 @@ class Learner:
         return Progress(self.step, self.steps, epoch, rate, seconds, loss, terms, health, rate_now, warnings)
 
     def snapshot(self) -> Snapshot:
-        """Copies of everything that the next step depends on.
+        """Copy everything that the next step depends on.
 
         Raises:
             InputError: a weight is not finite; what was saved before stays the newest.
@@ -223,7 +226,7 @@ class Learner:
         load_trained(self.core, snapshot.tensors)
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Go on from a snapshot of this very model.
+        """Continue from a snapshot of this very model.
 
         Raises:
             InputError: a part of it is missing, or is not of this model's shape.

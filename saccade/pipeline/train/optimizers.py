@@ -1,4 +1,4 @@
-"""Which optimizer learns which weights, how fast at each step, and its moments as a checkpoint keeps them."""
+"""Optimizers: their parameters, the learning rate of each step, and their state in a checkpoint."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,11 +9,12 @@ from torch import Tensor, nn
 from saccade.errors import InputError
 from saccade.pipeline.config import TrainConfig
 
-WIDE = 64  # units on both sides of a weight matrix that Muon takes
+WIDE = 64
+"""Least rows and columns of a weight matrix that Muon takes."""
 
 
 def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
-    """A linear warm-up from 0 and a cosine down to `final_learning_rate`, for step 0 .. steps - 1."""
+    """Return a linear warm-up from 0, then a cosine down to `final_learning_rate`, for step 0 .. steps - 1."""
     warmup = round(config.warmup * steps)
     if step < warmup:
         return config.learning_rate * (step + 1) / warmup
@@ -23,8 +24,8 @@ def learning_rate(step: int, steps: int, config: TrainConfig) -> float:
 
 
 def optimizers(core: nn.Module, config: TrainConfig) -> list[torch.optim.Optimizer]:
-    """Adam for all of a core's parameters; or Muon (Jordan et al. 2024) for its weight matrices between wide layers,
-    its step scaled to Adam's size, and Adam for the rest."""
+    """Return Adam for all of a core's parameters; or Muon (Jordan et al. 2024) for its weight matrices between wide
+    layers, its step scaled to Adam's size, and Adam for the rest."""
     trainable = [p for p in core.parameters() if p.requires_grad]
     wide = [p for p in trainable if p.ndim == 2 and min(p.shape) >= WIDE] if config.optimizer == "muon" else []
     rest = [p for p in trainable if not any(p is other for other in wide)]
@@ -36,7 +37,7 @@ def optimizers(core: nn.Module, config: TrainConfig) -> list[torch.optim.Optimiz
 
 
 def moments(core: nn.Module, chosen: Sequence[torch.optim.Optimizer]) -> dict[str, Tensor]:
-    """What the optimizers of a core remember, by name: "optimizer/PARAMETER/KEY"."""
+    """Return the state of a core's optimizers, by name: "optimizer/PARAMETER/KEY"."""
     found = {}
     for name, parameter in core.named_parameters():
         for optimizer in chosen:
@@ -69,7 +70,7 @@ def restore_moments(core: nn.Module, chosen: Sequence[torch.optim.Optimizer], te
 
 
 def _kept(optimizer: torch.optim.Optimizer | None) -> set[str]:
-    """What it remembers of each parameter: one number as `step`, else tensors of the parameter's shape."""
+    """Return the keys of the optimizer's state of a parameter: one number as `step`, else tensors of its shape."""
     if optimizer is None:
         return set()
     return {"momentum_buffer"} if isinstance(optimizer, torch.optim.Muon) else {"step", "exp_avg", "exp_avg_sq"}

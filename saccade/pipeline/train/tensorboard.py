@@ -25,7 +25,7 @@ class Board:
         self.writer: Any = SummaryWriter(str(folder), purge_step=step)
 
     def scalars(self, event: Progress) -> None:
-        """Loss, its terms, health, learning rate and speed."""
+        """Log the loss, its terms, health, learning rate and speed."""
         values = {
             "loss": event.loss,
             "learning_rate": event.learning_rate,
@@ -37,7 +37,7 @@ class Board:
             self.writer.add_scalar(name, value, event.step)
 
     def picture(self, name: str, pixels: np.ndarray, step: int) -> None:
-        """One picture, uint8 [H, W, 3]."""
+        """Log one picture, uint8 [H, W, 3]."""
         self.writer.add_image(name, pixels, step, dataformats="HWC")
 
     def close(self) -> None:

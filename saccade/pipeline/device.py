@@ -1,4 +1,4 @@
-"""In which processes, where and in which number format the products run; how the processor's memory is kept."""
+"""Processes, device and number format of the computation; memory that the C library keeps."""
 
 import ctypes
 import functools
@@ -10,19 +10,19 @@ from accelerate import PartialState
 
 
 def processes() -> PartialState:
-    """Which process this is, of how many, and on what device: as `accelerate launch` or `torchrun` say."""
+    """Return this process's rank, their number and its device, as `accelerate launch` or `torchrun` set it."""
     return PartialState(cpu=not torch.accelerator.is_available())
 
 
 def own_device() -> torch.device:
-    """The device that this process computes on."""
+    """Return the device that this process computes on."""
     device = processes().device
     assert device is not None
     return device
 
 
 def mixed_precision(precision: str, device: torch.device) -> str:
-    """accelerate's name for a config's precision: `auto` takes bf16 where the processor multiplies it natively."""
+    """Return Accelerate's name for a config's precision: `auto` takes bf16 where the processor multiplies it."""
     if precision != "auto":
         return {"fp32": "no", "bf16": "bf16"}[precision]
     if device.type == "cuda":
@@ -46,10 +46,10 @@ def only_deterministic(wanted: bool) -> None:
 
 
 def keep_freed_memory() -> bool:
-    """Let glibc keep the memory that a training step frees, for the next one; say whether it does.
+    """Let glibc keep the memory that a training step frees, for the next one; return True if it does.
 
-    It would give it back to the system after every step and fetch it anew, page by page, in the next: a fifth of a
-    training of DRAW. What is kept is what one step needs at most.
+    Otherwise it gives the memory back to the system after every step and fetches it again, page by page, in the next:
+    a fifth of a training of DRAW. At most one step's memory is kept.
     """
     trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
     libc = _glibc()
@@ -57,13 +57,15 @@ def keep_freed_memory() -> bool:
 
 
 def give_back_memory() -> None:
-    """Let glibc give the pages that hold nothing back to the system: what stays of each batch of a long evaluation lies
-    between what was freed, and would otherwise hold on to all of it."""
+    """Let glibc give empty pages back to the system.
+
+    The results of each batch of a long evaluation lie between freed pages, and would otherwise hold on to them all.
+    """
     if libc := _glibc():
         libc.malloc_trim(0)
 
 
 @functools.cache
 def _glibc() -> ctypes.CDLL | None:
-    """The C library of this process where it is glibc; asked once, for the answer is read out of a file."""
+    """Return the C library of this process if it is glibc; asked once, for the answer is read out of a file."""
     return ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None

@@ -6,16 +6,21 @@ import torch
 
 from saccade.baseline.model import Look
 from saccade.baseline.picture import CHART, PANEL, picture
+from saccade.images.config import Shape
+from saccade.images.source import ImageBatch
 from saccade.pipeline.animate.belief_chart import Belief, lanes, most_probable
 from saccade.pipeline.animate.palette import BELIEF, RIGHT, STAGE, WRONG
-from saccade.pipeline.contract import Trace
+from saccade.pipeline.contract import Episode, Trace
+from tests.images.cases import facts_of
 
 CLASSES = tuple("0123456789")
 
 
 def trace(logits: torch.Tensor, target: int, image: torch.Tensor | None = None) -> Trace:
     image = torch.zeros(1, 28, 28) if image is None else image
-    return Trace(Look(logits[None, None]), image[None], torch.tensor([target]), CLASSES)
+    facts = facts_of(Shape(*image.shape, classes=len(CLASSES)), CLASSES)
+    batch = ImageBatch(image[None], torch.tensor([target]))
+    return Trace("baseline", Look(logits[None, None]), Episode(None), batch, facts)
 
 
 def has(pixels: np.ndarray, colour: tuple[int, int, int]) -> bool:

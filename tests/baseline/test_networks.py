@@ -8,13 +8,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from saccade.baseline import system
-from saccade.baseline.config import Config
-from saccade.baseline.model import OneLook
+from saccade.baseline.config import SPEC, Config
+from saccade.baseline.model import Look, OneLook
+from saccade.baseline.system import SYSTEM
 from saccade.errors import InputError
+from saccade.images.config import Shape
 from saccade.images.digits import load_digits
-from saccade.pipeline.contract import Batch, Shape, load
+from saccade.images.source import ImageBatch
+from saccade.pipeline.contract import load_system
 from saccade.recurrent.unroll import Unrolled
+from tests.images.cases import facts_of
 
 KINDS = ("fc", "conv", "modern")
 DIGIT = Shape(1, 28, 28, 10)
@@ -32,7 +35,7 @@ def one_thread() -> Iterator[None]:
 
 def build(config: Config, shape: Shape = DIGIT, seed: int = 0) -> OneLook:
     torch.manual_seed(seed)
-    return system.build(config, shape)
+    return SYSTEM.build(config, facts_of(shape))
 
 
 def images(count: int, shape: Shape = DIGIT) -> Tensor:
@@ -40,7 +43,9 @@ def images(count: int, shape: Shape = DIGIT) -> Tensor:
 
 
 def logits(core: OneLook, pixels: Tensor) -> Tensor:
-    episode = system.episode(Batch(pixels, torch.zeros(len(pixels), dtype=torch.int64)), Config(), torch.Generator())
+    episode = SYSTEM.episode(
+        ImageBatch(pixels, torch.zeros(len(pixels), dtype=torch.int64)), Config(), torch.Generator()
+    )
     return Unrolled(core)(episode.inputs, episode.context).logits
 
 
@@ -94,13 +99,13 @@ def test_examples_are_independent(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_parameter_has_a_gradient_and_the_loss_is_cross_entropy(kind: str) -> None:
-    core, batch = build(SMALL[kind]), Batch(images(6), torch.arange(6))
+    core, batch = build(SMALL[kind]), ImageBatch(images(6), torch.arange(6))
     for norm in core.modules():
         if isinstance(norm, torch.nn.GroupNorm):
             torch.nn.init.ones_(norm.weight)  # residual branches start closed
-    episode = system.episode(batch, SMALL[kind], torch.Generator())
+    episode = SYSTEM.episode(batch, SMALL[kind], torch.Generator())
     outputs = Unrolled(core)(episode.inputs, episode.context)
-    loss = system.loss(outputs, episode, SMALL[kind])
+    loss = SYSTEM.loss(outputs, episode, SMALL[kind])
     p = outputs.logits[0].double().exp()
     by_hand = -(p / p.sum(1, keepdim=True))[torch.arange(6), batch.labels].log().mean()
     torch.testing.assert_close(loss.total.double(), by_hand)
@@ -123,18 +128,18 @@ def test_state_is_empty_and_kept(kind: str) -> None:
 @pytest.mark.parametrize(("kind", "steps"), [("fc", 60), ("conv", 100), ("modern", 30)])
 def test_learns_64_embedded_digits_by_heart(kind: str, steps: int) -> None:
     train, _ = load_digits()
-    batch = Batch(train.pixels[:64].float() / 255, train.labels[:64])
+    batch = ImageBatch(train.pixels[:64].float() / 255, train.labels[:64])
     config = Config(kind=kind)  # type: ignore[arg-type]
     core = build(config)
     optimizer = torch.optim.Adam(core.parameters(), lr=3e-3)
-    episode = system.episode(batch, config, torch.Generator())
+    episode = SYSTEM.episode(batch, config, torch.Generator())
     for _ in range(steps):
-        loss = system.loss(Unrolled(core)(episode.inputs, episode.context), episode, config)
+        loss = SYSTEM.loss(Unrolled(core)(episode.inputs, episode.context), episode, config)
         optimizer.zero_grad()
         loss.total.backward()
         optimizer.step()
     outputs = Unrolled(core)(episode.inputs, episode.context)
-    assert system.health(outputs, episode, config) == {"error_percent": 0.0}
+    assert SYSTEM.health(outputs, episode, config) == {"error_percent": 0.0}
 
 
 def test_bfloat16_products_come_near() -> None:
@@ -149,33 +154,34 @@ def test_bfloat16_products_come_near() -> None:
 @pytest.mark.parametrize("shape", [Shape(1, 9, 28, 10), Shape(1, 28, 9, 10)])
 def test_an_image_smaller_than_the_filters_is_refused(shape: Shape) -> None:
     with pytest.raises(InputError, match=r"at least 10 x 10 pixels for conv, found .*; choose kind") as error:
-        system.build(Config(kind="conv"), shape)
+        SYSTEM.build(Config(kind="conv"), facts_of(shape))
     assert "\n" not in str(error.value)
 
 
 def test_an_unknown_kind_or_width_is_refused() -> None:
     from saccade.pipeline.config import default_run, override
 
-    run = default_run("baseline", Config)
+    run = default_run("baseline", SPEC)
     for values in ({"kind": "huge"}, {"hidden": 0}, {"hidden": "many"}, {"depth": 3}):
         with pytest.raises(InputError):
             override(run, {"model": values}, lambda table, key: f"--{key}")
 
 
 def test_the_system_is_found_by_name_and_reports() -> None:
-    assert load("baseline").report is system.report
+    assert load_system("baseline") is SYSTEM
     config = Config(kind="fc")
-    assert list(system.conditions(config).values()) == [config]
-    episode = system.episode(Batch(images(4), torch.tensor([0, 1, 1, 0])), config, torch.Generator())
+    assert list(SYSTEM.conditions(config).values()) == [config]
+    episode = SYSTEM.episode(ImageBatch(images(4), torch.tensor([0, 1, 1, 0])), config, torch.Generator())
     scores = torch.tensor([[[4.0, 0, 0], [9, 0, 0], [0, 2, 0], [0, 0, 1]]])
-    metrics = system.metrics(system.Look(scores), episode, config)
-    torch.testing.assert_close(metrics["probabilities"].sum(2), torch.ones(1, 4))
-    report = system.report({"one_look": metrics}, config)
+    metrics = SYSTEM.metrics(Look(scores), episode, config)
+    assert {name: tuple(values.shape) for name, values in metrics.items()} == {"probabilities": (4, 3), "target": (4,)}
+    torch.testing.assert_close(metrics["probabilities"].sum(1), torch.ones(4))
+    report = SYSTEM.report({"one_look": metrics}, config)
     assert report["error_percent"] == {"one_look": 50.0}
     assert report["confusion"] == [[1, 0, 1], [1, 1, 0], [0, 0, 0]]
     assert report["kind"] == "fc"
-    assert system.replays(system.Look(scores), episode, config) == {}
-    assert system.warnings({}, config) == []
+    assert SYSTEM.replays(Look(scores), episode, config) == {}
+    assert SYSTEM.warnings({}, config) == []
 
 
 def test_sizes_grow_by_halvings_alone() -> None:

@@ -95,5 +95,10 @@ def _unstacked(pixels: np.ndarray | Tensor, facts: ImageFacts) -> Sequence[Pictu
     """The images of an array: one of [H, W], [C, H, W] or [H, W, C], or N of [N, H, W] or [N, C, H, W]."""
     if pixels.ndim not in (2, 3, 4):
         raise InputError("an image [H, W] or a batch [N, C, H, W]", f"{pixels.ndim} axes", "change the shape")
-    one_of_three = pixels.ndim == 3 and facts.channels in (pixels.shape[0], pixels.shape[2])
-    return [pixels] if pixels.ndim == 2 or one_of_three else list(pixels)
+    if pixels.ndim == 3:
+        grey_batch = tuple(pixels.shape[1:]) == (facts.height, facts.width)
+        colours_last = pixels.shape[2] in (1, 3, 4) and not grey_batch  # one image, if perhaps of the wrong colours
+        one = facts.channels in (pixels.shape[0], pixels.shape[2]) or colours_last
+    else:
+        one = pixels.ndim == 2
+    return [pixels] if one else list(pixels)

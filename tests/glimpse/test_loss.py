@@ -7,12 +7,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from saccade.glimpse import system as glimpse
 from saccade.glimpse.config import Config
 from saccade.glimpse.loss import advantages, hybrid_loss, log_probability, rewards
 from saccade.glimpse.model import RAM, Glimpse
-from saccade.pipeline.contract import Batch, Shape
+from saccade.glimpse.system import SYSTEM
+from saccade.images.config import Shape
+from saccade.images.source import ImageBatch
 from saccade.recurrent.unroll import Unrolled
+from tests.images.cases import facts_of
 
 SHAPE = Shape(1, 12, 12, 3)
 SMALL: dict[str, Any] = {"glimpses": 4, "patch": 4, "hidden": 16, "features": 8}
@@ -20,10 +22,10 @@ SMALL: dict[str, Any] = {"glimpses": 4, "patch": 4, "hidden": 16, "features": 8}
 
 def rollout(config: Config, examples: int = 6) -> tuple[RAM, Any, Any]:
     torch.manual_seed(0)
-    core = glimpse.build(config, SHAPE)
+    core = SYSTEM.build(config, facts_of(SHAPE))
     generator = torch.Generator().manual_seed(1)
-    batch = Batch(torch.rand(examples, 1, 12, 12, generator=generator), torch.arange(examples) % 3)
-    episode = glimpse.episode(batch, config, generator, progress=0.3)
+    batch = ImageBatch(torch.rand(examples, 1, 12, 12, generator=generator), torch.arange(examples) % 3)
+    episode = SYSTEM.episode(batch, config, generator, progress=0.3)
     return core, episode, Unrolled(core)(episode.inputs, episode.context)
 
 

@@ -8,9 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saccade.glimpse.frame import moment
+from saccade.glimpse.frame import read_frame
 from saccade.glimpse.model import Glimpse
 from saccade.glimpse.picture import CHART, HEIGHT, PANEL, PROGRESS_TOP, RETINA, TILE, WIDTH, image_box, picture, tile
+from saccade.images.config import Shape
+from saccade.images.source import ImageBatch
 from saccade.pipeline.animate.belief_chart import MOST_ROWS, lanes, percent
 from saccade.pipeline.animate.palette import (
     BELIEF,
@@ -23,7 +25,8 @@ from saccade.pipeline.animate.palette import (
     WRONG,
     gaze_shade,
 )
-from saccade.pipeline.contract import Trace
+from saccade.pipeline.contract import Episode, Trace
+from tests.images.cases import facts_of
 
 MAGENTA = (255, 0, 255)
 
@@ -41,7 +44,8 @@ def make_trace(locations, half=0.25, *, images=None, scales=1, patch=4, probabil
     logits = torch.as_tensor(probabilities, dtype=torch.float64).log()[:, None].expand(-1, batch, -1).float()
     nothing = torch.zeros(steps, batch)
     outputs = Glimpse(location, windows, patches, logits, location, location, nothing.bool(), nothing)
-    return Trace(outputs, images, torch.full((batch,), target), tuple(str(k) for k in range(logits.shape[2])))
+    facts = facts_of(Shape(*images.shape[1:], classes=logits.shape[2]))
+    return Trace("glimpse", outputs, Episode(None), ImageBatch(images, torch.full((batch,), target)), facts)
 
 
 def has(pixels, colour, box=None):
@@ -77,7 +81,8 @@ def test_frames_have_one_even_size_for_any_trace_and_are_deterministic(shape, sc
     locations = (torch.rand(steps, 2, generator=generator) * 2 - 1).tolist()
     images = torch.rand(2, *shape, generator=generator)
     trace = make_trace(locations, 0.2, images=images, scales=scales, patch=patch, classes=classes)
-    trace = trace._replace(outputs=Glimpse(*(field.to(dtype) for field in trace.outputs)), images=images.to(dtype))
+    batch = trace.batch._replace(images=images.to(dtype))
+    trace = trace._replace(outputs=Glimpse(*(field.to(dtype) for field in trace.outputs)), batch=batch)
     for t in (0, steps // 2, steps - 1):
         frame, small = picture(trace, t, 1), tile(trace, t, 1)
         assert frame.dtype == small.dtype == np.uint8
@@ -166,7 +171,7 @@ def test_bars_are_as_long_as_classes_are_probable(classes):
     probabilities = np.random.default_rng(classes).dirichlet(np.ones(classes))
     trace = make_trace([(0.0, 0.0)], probabilities=probabilities[None])
     frame = picture(trace, 0, 0)
-    tracks = lanes(CHART, moment(trace, 0, 0).belief)
+    tracks = lanes(CHART, read_frame(trace, 0, 0).belief)
     assert len(tracks) == classes
     for k, lane in enumerate(tracks):
         assert bar_length(frame, lane) == pytest.approx(probabilities[k] * lane.width, abs=0.51)
@@ -179,7 +184,7 @@ def test_bars_are_as_long_as_classes_are_probable(classes):
 def test_a_tick_shows_the_belief_before():
     trace = make_trace([(0.0, 0.0)] * 2, probabilities=[[0.7, 0.3], [0.2, 0.8]])
     first, second = picture(trace, 0, 0), picture(trace, 1, 0)
-    for k, lane in enumerate(lanes(CHART, moment(trace, 1, 0).belief)):
+    for k, lane in enumerate(lanes(CHART, read_frame(trace, 1, 0).belief)):
         assert not has(first, INK, lane).any()
         left, _, right, _ = places(second, INK, lane)
         assert right - left == 2
@@ -190,7 +195,7 @@ def test_classes_beyond_the_chart_share_a_bar_and_the_true_one_has_its_own():
     probabilities = np.full((2, 50), 0.4 / 48)
     probabilities[:, 31], probabilities[:, 7] = 0.6, 0.0
     trace = make_trace([(0.0, 0.0)] * 2, probabilities=np.maximum(probabilities, 1e-9), target=7)
-    belief = moment(trace, 1, 0).belief
+    belief = read_frame(trace, 1, 0).belief
     tracks = lanes(CHART, belief)
     assert len(tracks) == MOST_ROWS
     assert {7, 31} < set(belief.shown)
@@ -213,7 +218,7 @@ def test_the_end_says_whether_it_was_right(draw, target, shown, absent):
 @pytest.mark.parametrize("draw", [picture, tile])
 def test_no_verdict_where_nobody_knows_the_truth(draw):
     unknown = make_trace([(0.0, 0.0)], probabilities=[[0.3, 0.7]], target=-1)
-    known = unknown._replace(targets=torch.tensor([1]))
+    known = unknown._replace(batch=unknown.batch._replace(labels=torch.tensor([1])))
     assert not has(draw(unknown, 0, 0), RIGHT).any()
     assert not has(draw(unknown, 0, 0), WRONG).any()
     assert (draw(unknown, 0, 0) != draw(known, 0, 0)).any()
@@ -241,13 +246,13 @@ def test_between_glimpses_the_gaze_moves_first_and_the_belief_follows():
     locations = [(-0.5, 0.0), (0.5, 0.0)]
     trace = make_trace(locations, probabilities=[[0.9, 0.1], [0.1, 0.9]])
     box = image_box(PANEL, 28, 28)
-    lane = lanes(CHART, moment(trace, 0, 0).belief)[0]
+    lane = lanes(CHART, read_frame(trace, 0, 0).belief)[0]
     before = after = 0.0
     for t in np.linspace(0, 1, 11):
         frame = picture(trace, float(t), 0)
         left, _, right, _ = places(frame, gaze_shade(0, 1), PANEL)
         x = ((left + right) / 2 - box.left) / box.width * 2 - 1
-        assert x == pytest.approx(moment(trace, float(t), 0).path[-1][0], abs=0.01)
+        assert x == pytest.approx(read_frame(trace, float(t), 0).path[-1][0], abs=0.01)
         assert before == 0 or x >= before  # never back
         before = x
         if t < 0.2:  # where it goes is not to be seen yet
@@ -269,7 +274,8 @@ def test_a_frame_depends_on_its_own_example_alone():
     images = torch.rand(3, 1, 28, 28, generator=torch.Generator().manual_seed(0))
     trace = make_trace([(0.1, 0.2), (0.3, 0.1)], images=images)
     alone = trace._replace(
-        outputs=Glimpse(*(field[:, 1:2] for field in trace.outputs)), images=images[1:2], targets=trace.targets[1:2]
+        outputs=Glimpse(*(field[:, 1:2] for field in trace.outputs)),
+        batch=ImageBatch(images[1:2], trace.batch.labels[1:2]),
     )
     assert (picture(trace, 1, 1) == picture(alone, 1, 0)).all()
     assert (picture(trace, 1, 1) != picture(trace, 1, 2)).any()
@@ -285,7 +291,8 @@ def test_a_tile_is_the_panel_made_smaller():
 
 def test_long_class_names_stay_within_the_frame():
     trace = make_trace([(0.0, 0.0)] * 2, probabilities=[[0.5, 0.5]] * 2)
-    long = trace._replace(classes=("a very long name of a class of objects", "another quite long name of a class"))
+    names = ("a very long name of a class of objects", "another quite long name of a class")
+    long = trace._replace(facts=facts_of(trace.facts.shape, names))
     frame = picture(long, 0, 0)
     assert (frame[:, -30:] == frame[0, 0]).all()  # nothing in the right margin
     assert (frame[20:60, 812:] == frame[0, 0]).all()  # the headline leaves the verdict's place free

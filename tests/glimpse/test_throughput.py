@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from saccade.glimpse.config import Config
-from saccade.images.source import load
-from saccade.pipeline.config import DataConfig, Run, TrainConfig
-from saccade.pipeline.train.device import mixed_precision
+from saccade.images.config import ImageData
+from saccade.images.source import load_images
+from saccade.pipeline.config import Run, TrainConfig
+from saccade.pipeline.device import mixed_precision
 from saccade.pipeline.train.loop import Learner
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -34,8 +35,8 @@ def test_training_is_several_times_faster_than_the_literal_reference(precision, 
     if precision == "bf16" and mixed_precision("auto", torch.device("cpu")) != "bf16":
         pytest.skip("this processor does not multiply bf16 natively; the default precision is fp32 here")
     torch.set_num_threads(1)
-    data = DataConfig(dataset="digits")
-    source = load(data, seed=0)
+    data = ImageData(dataset="digits")
+    source = load_images(data, seed=0)
     train = TrainConfig(epochs=100_000, batch_size=batch, precision=precision)
     learner = Learner(Run("glimpse", data, Config(), train), source)
     literal = LiteralRAM()

@@ -1,0 +1,109 @@
+"""A trained RAM in Python: what `read` returns is what the trace holds, for any way to hand over an image."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from saccade.errors import InputError
+from saccade.glimpse.config import SPEC, Config
+from saccade.glimpse.reader import Reader, readings
+from saccade.glimpse.system import SYSTEM
+from saccade.images.config import Shape
+from saccade.images.source import ImageBatch
+from saccade.pipeline.animate.show import write_film
+from saccade.pipeline.checkpoint.run_folder import RunFolder
+from saccade.pipeline.config import Run
+from tests.images.cases import facts_of
+
+CLASSES = ("nought", "one", "two")
+FACTS = facts_of(Shape(1, 28, 28, 3), CLASSES)
+CONFIG = Config(glimpses=4, patch=4, hidden=16, features=8)
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Reader:
+    torch.manual_seed(0)
+    run = Run(system="glimpse", data=SPEC.data, model=CONFIG, train=SPEC.train)
+    return Reader(RunFolder(tmp_path, run, FACTS, {}), SYSTEM.build(CONFIG, FACTS).eval(), step=0)
+
+
+def images(count: int) -> torch.Tensor:
+    return torch.rand(count, 1, 28, 28, generator=torch.Generator().manual_seed(1))
+
+
+def test_a_reading_is_what_the_trace_holds(reader: Reader) -> None:
+    found, trace = reader.read(images(3)), reader.trace(images(3))
+    probabilities = trace.outputs.logits[-1].softmax(1)
+    assert len(found) == 3
+    for example, reading in enumerate(found):
+        assert list(reading.probabilities) == list(CLASSES)
+        assert list(reading.probabilities.values()) == pytest.approx(probabilities[example].tolist())
+        assert sum(reading.probabilities.values()) == pytest.approx(1, abs=1e-6)
+        assert reading.label == CLASSES[int(probabilities[example].argmax())]
+        assert reading.gaze == [tuple(place) for place in trace.outputs.location[:, example].tolist()]
+        assert len(reading.gaze) == CONFIG.glimpses
+        assert all(-1 <= place <= 1 for location in reading.gaze for place in location)
+        assert reading.truth is None  # nobody knows the class of a user's own image
+
+
+def test_the_truth_of_labelled_images_is_told(reader: Reader) -> None:
+    trace = reader.look(ImageBatch(images(3), torch.tensor([2, -1, 0])))
+    assert [reading.truth for reading in readings(trace)] == ["two", None, "nought"]
+
+
+def test_reading_looks_by_the_policys_mean_and_is_repeatable(reader: Reader) -> None:
+    assert reader.read(images(2)) == reader.read(images(2))
+    assert not reader.trace(images(2)).episode.inputs.noise.any()
+    assert reader.trace(images(2), "one_rollout").episode.inputs.noise.any()
+
+
+def test_an_image_is_read_the_same_alone_and_among_others(reader: Reader) -> None:
+    together = reader.read(images(3))
+    for example in range(3):
+        (alone,) = reader.read(images(3)[example])
+        assert alone.label == together[example].label
+        assert list(alone.probabilities.values()) == pytest.approx(list(together[example].probabilities.values()))
+
+
+def test_a_condition_chooses_whose_gaze(reader: Reader) -> None:
+    (centre,) = reader.read(images(1), "centre")
+    assert centre.gaze == [(0.0, 0.0)] * 4
+    (scan,) = reader.read(images(1), "fixed_scan")
+    (random,) = reader.read(images(1), "random")
+    assert len({tuple(reading.gaze) for reading in (centre, scan, random)}) == 3
+    with pytest.raises(InputError, match=r"a condition among mean_policy, .*found 'nowhere'"):
+        reader.read(images(1), "nowhere")
+
+
+def test_several_rollouts_give_one_reading_an_image(reader: Reader) -> None:
+    assert len(reader.read(images(2), "averaged")) == 2
+
+
+def test_a_file_a_picture_and_an_array_are_read_alike(reader: Reader, tmp_path: Path) -> None:
+    pixels = np.zeros((28, 28), np.uint8)
+    pixels[4:24, 12:16] = 255
+    Image.fromarray(pixels).save(tmp_path / "one.png")
+    expected = reader.read(pixels)
+    for picture in (tmp_path / "one.png", str(tmp_path / "one.png"), Image.fromarray(pixels), torch.tensor(pixels)):
+        assert reader.read(picture) == expected
+    assert reader.read([tmp_path / "one.png", pixels]) == expected * 2
+
+
+def test_what_cannot_be_read_is_refused(reader: Reader, tmp_path: Path) -> None:
+    for wrong, said in (
+        (tmp_path / "none.png", "no such file"),
+        (np.zeros((28, 28, 3), np.uint8), "an image of 1 channel"),
+        ([], "one picture or more"),
+    ):
+        with pytest.raises(InputError, match=said):
+            reader.read(wrong)
+
+
+def test_a_trace_can_be_filmed(reader: Reader, tmp_path: Path) -> None:
+    path = write_film(reader.trace(images(1)), tmp_path / "gaze.gif")
+    with Image.open(path) as film:
+        assert film.size == (960, 540)
+        assert getattr(film, "n_frames", 1) > CONFIG.glimpses

@@ -11,17 +11,19 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from saccade.errors import InputError
+from saccade.images.config import ImageData
 from saccade.pipeline.config import (
     STRICT,
-    DataConfig,
     Run,
     TrainConfig,
     default_run,
     differences,
     from_dict,
     override,
+    route,
     to_dict,
 )
+from saccade.pipeline.systems import Metric, NoFacts, Spec
 from saccade.pipeline.toml_config import read_facts, read_run, write_run
 
 
@@ -43,7 +45,8 @@ class Toy:
     """Who."""
 
 
-RUN = default_run("toy", Toy)
+SPEC = Spec(config=Toy, data=ImageData(), facts=NoFacts, metrics=(Metric("loss", "measured"),))
+RUN = default_run("toy", SPEC)
 
 
 def where(table: str, key: str) -> str:
@@ -68,7 +71,7 @@ trains = st.builds(
     seed=st.integers(0, 10**12),
 )
 datas = st.builds(
-    DataConfig,
+    ImageData,
     dataset=st.sampled_from(["digits", "mnist", "folder:/data/my faces"]),
     data_dir=st.none() | st.text(),
     canvas=st.integers(28, 200),
@@ -77,22 +80,36 @@ runs = st.builds(Run, system=st.just("toy"), data=datas, model=toys, train=train
 
 
 @given(runs)
-def test_json_round_trip(run: Run[Toy]) -> None:
-    assert from_dict(json.loads(json.dumps(to_dict(run))), Toy) == run
+def test_json_round_trip(run: Run[ImageData, Toy]) -> None:
+    assert from_dict(json.loads(json.dumps(to_dict(run))), SPEC) == run
 
 
 @given(run=runs)
-def test_toml_round_trip(run: Run[Toy], tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_toml_round_trip(run: Run[ImageData, Toy], tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("toml") / "run.toml"
     path.write_text(write_run(run), encoding="utf-8")
-    assert read_run(path, "toy", Toy) == run
+    assert read_run(path, "toy", SPEC) == run
 
 
 def test_every_field_has_a_default_and_a_docstring() -> None:
-    for config in (DataConfig, TrainConfig):
+    for config in (ImageData, Toy, TrainConfig):
         for name, field in config.__pydantic_fields__.items():  # pyright: ignore[reportAttributeAccessIssue]
             assert field.description, f"{config.__name__}.{name} has no docstring"
             assert not field.is_required(), f"{config.__name__}.{name} has no default"
+
+
+def test_settings_go_to_the_table_that_has_them() -> None:
+    made = route(RUN, {"glimpses": 3, "epochs": 2, "dataset": "mnist", "scan": [1]})
+    assert (made.model.glimpses, made.model.scan, made.train.epochs, made.data.dataset) == (3, (1.0,), 2, "mnist")
+    assert route(RUN, {}) == RUN
+    for settings, says in [
+        ({"glimses": 3}, "expected a setting of toy, found 'glimses'; did you mean glimpses?"),
+        ({"glimpses": 0}, "expected a value greater than or equal to 1, found 0 for glimpses"),
+        ({"epochs": "2"}, "expected a valid integer, found '2' for epochs"),
+    ]:
+        with pytest.raises(InputError) as error:
+            route(RUN, settings)
+        assert says in str(error.value)
 
 
 def test_configs_do_not_change() -> None:
@@ -138,7 +155,7 @@ def test_override_keeps_the_rest() -> None:
 )
 def test_from_dict_refuses_what_to_dict_never_wrote(data: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"in run\.json"):
-        from_dict(data, Toy)
+        from_dict(data, SPEC)
 
 
 def test_differences_name_the_keys_and_pass_over_circumstances() -> None:
@@ -175,12 +192,12 @@ def table(tmp_path: Path) -> Path:
 
 
 def test_a_row_begins_with_the_files_own_tables(table: Path) -> None:
-    run = read_run(table, "toy", Toy, "7-glimpses")
+    run = read_run(table, "toy", SPEC, "7-glimpses")
     assert (run.model.glimpses, run.data.dataset, run.train.epochs) == (7, "mnist", 3)
 
 
 def test_a_row_of_another_system_does_not_inherit_the_model(table: Path) -> None:
-    run = read_run(table, "other", Toy, "fc")
+    run = read_run(table, "other", SPEC, "fc")
     assert (run.system, run.model.name, run.model.glimpses, run.train.epochs) == ("other", "fc", 6, 3)
 
 
@@ -203,10 +220,10 @@ def test_the_papers_numbers_are_facts(table: Path) -> None:
 )
 def test_which_rows_a_file_has(table: Path, system: str, row: str | None, says: str) -> None:
     if not says:
-        read_run(table, system, Toy, row)  # a file that names no system is anyone's
+        read_run(table, system, SPEC, row)  # a file that names no system is anyone's
         return
     with pytest.raises(InputError) as error:
-        read_run(table, system, Toy, row)
+        read_run(table, system, SPEC, row)
     assert says in str(error.value)
 
 
@@ -231,7 +248,7 @@ def test_toml_that_does_not_fit_is_named(tmp_path: Path, text: str, says: str) -
     path = tmp_path / "run.toml"
     path.write_text(text)
     with pytest.raises(InputError) as error:
-        read_run(path, "toy", Toy, "a" if text.startswith(("rows", "[rows")) else None)
+        read_run(path, "toy", SPEC, "a" if text.startswith(("rows", "[rows")) else None)
     assert says.replace("FILE", str(path)) in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -240,7 +257,7 @@ def test_files_that_are_no_toml_files(tmp_path: Path) -> None:
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     for path, says in [("none.toml", "no file"), (".", "the folder"), ("binary.toml", "no UTF-8")]:
         with pytest.raises(InputError, match=says):
-            read_run(tmp_path / path, "toy", Toy)
+            read_run(tmp_path / path, "toy", SPEC)
 
 
 def test_input_error_is_one_line() -> None:

@@ -14,7 +14,8 @@ from saccade.errors import InputError
 from saccade.pipeline.animate.film import GAP, LAST_BEATS, Film, check, frames, grid, strip, write, write_strip
 from saccade.pipeline.animate.gif_palette import one_palette
 from saccade.pipeline.animate.palette import GROUND
-from saccade.pipeline.contract import Trace
+from saccade.pipeline.contract import Episode, Trace
+from saccade.pipeline.systems import NoFacts
 
 ENDINGS = ["gif", "webp", "png", "apng"]
 
@@ -23,7 +24,8 @@ class Output(NamedTuple):
     nested: tuple[Tensor, Tensor]
 
 
-TRACE = Trace(Output((torch.zeros(5, 3), torch.zeros(5, 3, 2))), torch.zeros(3, 1, 8, 8), torch.zeros(3), ("a", "b"))
+EPISODE = Episode(torch.zeros(5, 3, 1), torch.zeros(3, 1, 8, 8), torch.zeros(3))
+TRACE = Trace("toy", Output((torch.zeros(5, 3), torch.zeros(5, 3, 2))), EPISODE, torch.zeros(3, 1, 8, 8), NoFacts())
 
 
 def draw(trace: Trace, t: float, example: int) -> np.ndarray:

@@ -13,23 +13,24 @@ import torch
 
 from saccade.baseline.config import Config
 from saccade.errors import InputError
+from saccade.images.config import ImageFacts
 from saccade.pipeline.checkpoint.atomic_files import MAX_JSON_BYTES, lock, read_json, write_json
 from saccade.pipeline.checkpoint.checkpoints import Snapshot, newest, save
 from saccade.pipeline.checkpoint.run_folder import RunFolder, create, open_run
-from saccade.pipeline.config import Run, default_run
-from saccade.pipeline.contract import Shape
+from saccade.pipeline.config import AnyRun, default_run
+from saccade.pipeline.systems import spec
 
-SHAPE = Shape(1, 28, 28, 2)
-CLASSES = ("cat", "dog")
+FACTS = ImageFacts(1, 28, 28, ("cat", "dog"))
+FOUND = {"channels": 1, "height": 28, "width": 28, "classes": ["cat", "dog"]}
 
 
-def run(**train: Any) -> Run[Config]:
-    default = default_run("baseline", Config)
+def run(**train: Any) -> AnyRun:
+    default = default_run("baseline", spec("baseline"))
     return replace(default, model=Config(kind="fc", hidden=8), train=replace(default.train, **train))
 
 
 def begin(path: Path, **train: Any) -> RunFolder:
-    return create(path, run(**train), SHAPE, CLASSES)
+    return create(path, run(**train), FACTS)
 
 
 def refused(path: Path) -> str:
@@ -50,10 +51,10 @@ def test_a_run_comes_back(tmp_path: Path) -> None:
     made = begin(tmp_path / "new" / "run", epochs=3)
     assert open_run(tmp_path / "new" / "run") == made
     assert made.run.model == Config(kind="fc", hidden=8)
-    assert made.facts["versions"]["torch"] == torch.__version__
-    assert made.facts["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
-    assert made.facts["command"] == [Path(sys.argv[0]).name, *sys.argv[1:]]
-    commit = made.facts["git_commit"]
+    assert made.provenance["versions"]["torch"] == torch.__version__
+    assert made.provenance["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert made.provenance["command"] == [Path(sys.argv[0]).name, *sys.argv[1:]]
+    commit = made.provenance["git_commit"]
     assert commit is None or len(commit.removesuffix("+changes")) == 40
 
 
@@ -61,7 +62,7 @@ def test_the_same_settings_resume_and_circumstances_may_change(tmp_path: Path) -
     first = begin(tmp_path)
     save(tmp_path, Snapshot(5, {"model/w": torch.ones(2)}, {}))
     again = begin(tmp_path, threads=2, keep=5)
-    assert again.facts == first.facts
+    assert (again.facts, again.provenance) == (first.facts, first.provenance)
     assert again.run.train.threads == 2
     found = newest(tmp_path)
     assert found is not None
@@ -73,7 +74,7 @@ def test_other_settings_are_named_with_both_values(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"train.epochs: 3, now 4; train.seed: 1, now 2; .*--fresh .*--out"):
         begin(tmp_path, epochs=4, seed=2)
     with pytest.raises(InputError, match=r"the data's classes: \('cat', 'dog'\), now \('cat', 'cow'\)"):
-        create(tmp_path, run(epochs=3, seed=1), SHAPE, ("cat", "cow"))
+        create(tmp_path, run(epochs=3, seed=1), replace(FACTS, classes=("cat", "cow")))
     assert open_run(tmp_path).run == run(epochs=3, seed=1)
 
 
@@ -82,7 +83,7 @@ def test_fresh_begins_anew_and_keeps_pictures(tmp_path: Path) -> None:
     save(tmp_path, Snapshot(5, {"model/w": torch.ones(2)}, {}))
     for name in ("metrics.json", "log.jsonl", "gaze.gif"):
         (tmp_path / name).write_text("old")
-    create(tmp_path, run(epochs=9), SHAPE, CLASSES, fresh=True)
+    create(tmp_path, run(epochs=9), FACTS, fresh=True)
     assert open_run(tmp_path).run.train.epochs == 9
     assert newest(tmp_path) is None
     assert sorted(file.name for file in tmp_path.iterdir()) == [".lock", "gaze.gif", "run.json"]
@@ -92,7 +93,7 @@ def test_fresh_begins_anew_and_keeps_pictures(tmp_path: Path) -> None:
 def test_a_folder_of_other_files_is_left_alone(tmp_path: Path, fresh: bool) -> None:
     (tmp_path / "checkpoint-1.safetensors").write_text("thesis")
     with pytest.raises(InputError, match="found other files in"):
-        create(tmp_path, run(), SHAPE, CLASSES, fresh=fresh)
+        create(tmp_path, run(), FACTS, fresh=fresh)
     assert [file.name for file in tmp_path.iterdir()] == ["checkpoint-1.safetensors"]
 
 
@@ -107,14 +108,14 @@ def test_fresh_never_removes_the_files_of_a_folder_with_a_foreign_run_json(tmp_p
     (tmp_path / "run.json").write_text('{"another": "program"}')
     (tmp_path / "log.jsonl").write_text("precious")
     with pytest.raises(InputError, match="another program's"):
-        create(tmp_path, run(), SHAPE, CLASSES, fresh=True)
+        create(tmp_path, run(), FACTS, fresh=True)
     assert (tmp_path / "log.jsonl").read_text() == "precious"
 
 
 def test_fresh_replaces_a_run_of_another_version(tmp_path: Path) -> None:
     begin(tmp_path)
     rewrite(tmp_path, format=99, model={"gone": 1})
-    made = create(tmp_path, run(), SHAPE, CLASSES, fresh=True)
+    made = create(tmp_path, run(), FACTS, fresh=True)
     assert open_run(tmp_path) == made
 
 
@@ -154,10 +155,12 @@ def test_an_oversized_run_json_is_refused_unread(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"format": 2}, "format 1 in .*found 2"),
-        ({"format": None}, "format 1"),
+        ({"format": 3}, "format 1 or 2 in .*found 3"),
+        ({"format": None}, "format 1 or 2"),
+        ({"format": True}, "format 1 or 2"),
+        ({"format": [2]}, "format 1 or 2"),
         ({"surprise": 1}, "unknown key 'surprise'"),
-        ({"system": "nothing"}, "a system of this Saccade, found 'nothing'"),
+        ({"system": "nothing"}, "a system of this Saccade: .*baseline.*, found 'nothing'"),
         ({"system": "../../evil"}, "a system"),
         ({"system": "pipeline"}, "a system"),
         ({"system": "antigravity"}, "a system"),
@@ -165,13 +168,18 @@ def test_an_oversized_run_json_is_refused_unread(tmp_path: Path) -> None:
         ({"model": {"kind": "fc", "depth": 3}}, "depth"),
         ({"train": {"epochs": "many"}}, "epochs"),
         ({"train": []}, "train"),
-        ({"shape": {"channels": 1, "height": 28, "width": 28}}, "classes as the shape"),
-        ({"shape": {"channels": 1, "height": 0, "width": 28, "classes": 2}}, "the shape"),
-        ({"shape": {"channels": 1, "height": 1 << 40, "width": 28, "classes": 2}}, "the shape"),
-        ({"shape": [1, 28, 28, 2]}, "the shape"),
-        ({"classes": ["cat"]}, "2 class names"),
-        ({"classes": ["cat", 3]}, "2 class names"),
-        ({"facts": "none"}, "a table of facts"),
+        ({"facts": FOUND | {"height": 0}}, "found 0 for .*facts.height"),
+        ({"facts": FOUND | {"height": 1 << 40}}, "facts.height"),
+        ({"facts": FOUND | {"height": "28"}}, "facts.height"),
+        ({"facts": FOUND | {"classes": []}}, "facts.classes"),
+        ({"facts": FOUND | {"classes": ["cat", 3]}}, "facts.classes"),
+        ({"facts": FOUND | {"classes": "cat"}}, "facts.classes"),
+        ({"facts": FOUND | {"classes": {"cat": 0}}}, "facts.classes"),
+        ({"facts": FOUND | {"depth": 1}}, "channels, height, width, classes as the facts"),
+        ({"facts": {"channels": 1, "height": 28, "width": 28}}, "channels, height, width, classes as the facts"),
+        ({"facts": [1, 28, 28, ["cat", "dog"]]}, "the facts"),
+        ({"facts": "none"}, "the facts"),
+        ({"provenance": "none"}, "a table of provenance"),
     ],
 )
 def test_a_changed_run_json_is_refused(tmp_path: Path, changes: dict[str, Any], says: str) -> None:
@@ -182,12 +190,14 @@ def test_a_changed_run_json_is_refused(tmp_path: Path, changes: dict[str, Any], 
     assert "antigravity" not in sys.modules
 
 
-def test_a_missing_key_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("key", ["format", "system", "data", "model", "train", "facts", "provenance"])
+def test_a_missing_key_is_refused(tmp_path: Path, key: str) -> None:
     begin(tmp_path)
     data = json.loads((tmp_path / "run.json").read_text())
-    del data["classes"]
+    assert len(data) == 7
+    del data[key]
     (tmp_path / "run.json").write_text(json.dumps(data))
-    assert "no 'classes'" in refused(tmp_path)
+    assert ("format 1 or 2" if key == "format" else f"no '{key}'") in refused(tmp_path)
 
 
 HOLD = """

@@ -14,18 +14,20 @@ from saccade.baseline.config import Config as BaselineConfig
 from saccade.draw.config import Config as DrawConfig
 from saccade.errors import InputError
 from saccade.glimpse.config import Config
-from saccade.images.source import load
+from saccade.images.config import ImageData
+from saccade.images.source import load_images
 from saccade.pipeline.checkpoint.checkpoints import Snapshot
-from saccade.pipeline.config import DataConfig, Run, TrainConfig
+from saccade.pipeline.config import AnyRun, Run, TrainConfig
+from saccade.pipeline.device import mixed_precision
 from saccade.pipeline.evaluate.evaluate import evaluate
-from saccade.pipeline.train.device import mixed_precision
 from saccade.pipeline.train.loop import Learner, Progress, train
 from saccade.pipeline.train.optimizers import learning_rate, optimizers
+from saccade.recurrent.tree import count
 
-DIGITS = DataConfig(dataset="digits")
+DIGITS = ImageData(dataset="digits")
 
 
-def run(model: Any = None, system: str = "glimpse", **settings: Any) -> Run[Any]:
+def run(model: Any = None, system: str = "glimpse", **settings: Any) -> AnyRun:
     model = model or Config(glimpses=4, hidden=64, features=32)
     return Run(system, DIGITS, model, TrainConfig(batch_size=128, **settings))
 
@@ -45,14 +47,14 @@ def test_the_learning_rate_warms_up_and_falls_as_a_cosine() -> None:
     "settings", [{}, {"ema": 0.9, "clip": 1.0, "precision": "fp32"}, {"detach_every": 2}, {"optimizer": "muon"}]
 )
 def test_it_goes_on_from_a_snapshot_bit_for_bit(settings: dict[str, Any]) -> None:
-    source = load(DIGITS, 0)
+    source = load_images(DIGITS, 0)
     whole, first = (Learner(run(epochs=3, **settings), source) for _ in range(2))
     for _ in range(20):
         whole.advance()
     for _ in range(9):
         first.advance()
     torch.manual_seed(1234)  # the second process starts elsewhere in torch's own stream
-    second = Learner(run(epochs=3, **settings), load(DIGITS, 0))
+    second = Learner(run(epochs=3, **settings), load_images(DIGITS, 0))
     second.restore(first.snapshot())
     for _ in range(11):
         second.advance()
@@ -66,20 +68,20 @@ def test_it_goes_on_from_a_snapshot_bit_for_bit(settings: dict[str, Any]) -> Non
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_network_that_draws_goes_on_bit_for_bit_while_its_steps_grow(precision: Any) -> None:
     model = DrawConfig(steps=8, first_steps=2, grow_until=0.8, hidden=16, latent=4, read=2, write=3)
-    data = DataConfig(binarise="dynamic")
+    data = ImageData(binarise="dynamic")
     its_run = Run("draw", data, model, TrainConfig(batch_size=128, epochs=2, ema=0.9, clip=1.0, precision=precision))
     learners = []
     for resumed_at in (None, 3, 13):
-        learner, lengths = Learner(its_run, load(data, 0)), []
+        learner, lengths = Learner(its_run, load_images(data, 0)), []
         while learner.step < learner.steps:
             if learner.step == resumed_at:
                 snapshot = learner.snapshot()
                 torch.manual_seed(99)
-                learner = Learner(its_run, load(data, 0))
+                learner = Learner(its_run, load_images(data, 0))
                 learner.restore(snapshot)
             learner.advance()
             assert learner.last is not None
-            lengths.append(len(learner.last[0].canvas))
+            lengths.append(count(learner.last[0]))
         learners.append(learner.snapshot())
         assert lengths[0] == 2 and lengths[-1] == 8 and len(set(lengths)) > 4
         assert lengths == sorted(lengths)
@@ -91,7 +93,7 @@ def test_a_network_that_draws_goes_on_bit_for_bit_while_its_steps_grow(precision
 
 
 def test_it_learns_and_ends_with_a_report_and_a_snapshot() -> None:
-    source = load(DIGITS, 0)
+    source = load_images(DIGITS, 0)
     model = Config(glimpses=4)
     events = list(train(run(model, epochs=40), source))
     progress = [event for event in events if isinstance(event, Progress)]
@@ -104,7 +106,7 @@ def test_it_learns_and_ends_with_a_report_and_a_snapshot() -> None:
 
 
 def test_the_weights_average_is_one() -> None:
-    learner = Learner(run(epochs=3, ema=0.9), load(DIGITS, 0))
+    learner = Learner(run(epochs=3, ema=0.9), load_images(DIGITS, 0))
     assert learner.average is not None
     core: Any = learner.core
     expected = None
@@ -117,7 +119,7 @@ def test_the_weights_average_is_one() -> None:
 
 
 def test_muon_takes_the_wide_matrices_and_adam_the_rest() -> None:
-    core = Learner(run(Config()), load(DIGITS, 0)).core
+    core = Learner(run(Config()), load_images(DIGITS, 0)).core
     adam, muon = optimizers(core, TrainConfig(optimizer="muon"))
     names = {id(parameter): name for name, parameter in core.named_parameters()}
     its = {names[id(parameter)] for parameter in muon.param_groups[0]["params"]}
@@ -136,22 +138,22 @@ def test_moments_that_an_optimizer_does_not_keep_are_refused() -> None:
             learner.restore(snapshot)
 
     model = Config(glimpses=4, hidden=64, features=32)
-    taught = Learner(run(model, epochs=3), load(DIGITS, 0))
+    taught = Learner(run(model, epochs=3), load_images(DIGITS, 0))
     taught.advance()
     name = "optimizer/classifier.weight/"
     adams = f"exp_avg, exp_avg_sq, step of {name} as [10, 64]"
     refused(taught, lambda tensors: tensors.update({f"{name}exp_avg": torch.zeros(3)}), adams)
     refused(taught, lambda tensors: tensors.pop(f"{name}exp_avg_sq"), adams)
     muons = "momentum_buffer of optimizer/core.cell.weight_ih/ as [64, 64]"
-    refused(Learner(run(model, epochs=3, optimizer="muon"), load(DIGITS, 0)), lambda tensors: None, muons)
-    frozen = Learner(run(dataclasses.replace(model, prior="none"), epochs=3), load(DIGITS, 0))
+    refused(Learner(run(model, epochs=3, optimizer="muon"), load_images(DIGITS, 0)), lambda tensors: None, muons)
+    frozen = Learner(run(dataclasses.replace(model, prior="none"), epochs=3), load_images(DIGITS, 0))
     refused(frozen, lambda tensors: None, "nothing of optimizer/prior/ as [2, 4]")
 
 
 def test_a_loss_that_is_not_finite_stops_the_training() -> None:
     with pytest.raises(InputError, match="expected a finite loss and gradient, found"):
-        list(train(run(epochs=3, learning_rate=1e30, warmup=0.0), load(DIGITS, 0)))
-    learner = Learner(run(epochs=3), load(DIGITS, 0))
+        list(train(run(epochs=3, learning_rate=1e30, warmup=0.0), load_images(DIGITS, 0)))
+    learner = Learner(run(epochs=3), load_images(DIGITS, 0))
     with torch.no_grad():
         next(learner.core.parameters()).view(-1)[0] = math.inf
     with pytest.raises(InputError, match="expected finite weights, found NaN or infinity in"):
@@ -159,12 +161,12 @@ def test_a_loss_that_is_not_finite_stops_the_training() -> None:
 
 
 def test_a_batch_larger_than_the_data_is_refused() -> None:
-    with pytest.raises(InputError, match="at most the 1397 training images"):
-        Learner(Run("glimpse", DIGITS, Config(), TrainConfig(batch_size=1398)), load(DIGITS, 0))
+    with pytest.raises(InputError, match="at most the 1397 training examples"):
+        Learner(Run("glimpse", DIGITS, Config(), TrainConfig(batch_size=1398)), load_images(DIGITS, 0))
 
 
 def test_the_same_weights_get_the_same_numbers_three_ways_and_under_every_control() -> None:
-    source = load(DIGITS, 0)
+    source = load_images(DIGITS, 0)
     its_run = run(epochs=10)
     learner = Learner(its_run, source)
     while learner.step < learner.steps:
@@ -183,7 +185,7 @@ def test_the_same_weights_get_the_same_numbers_three_ways_and_under_every_contro
 
 
 def test_baselines_train_and_evaluate_in_the_same_loop() -> None:
-    source, its_run = load(DIGITS, 0), run(BaselineConfig(kind="fc"), system="baseline", epochs=10)
+    source, its_run = load_images(DIGITS, 0), run(BaselineConfig(kind="fc"), system="baseline", epochs=10)
     learner = Learner(its_run, source)
     while learner.step < learner.steps:
         learner.advance()

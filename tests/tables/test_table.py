@@ -7,33 +7,35 @@ from typing import Any
 
 import pytest
 
-from saccade.baseline.config import Config as Baseline
 from saccade.errors import InputError
 from saccade.glimpse.config import Config
-from saccade.pipeline.checkpoint.run_log import command, curve, headline, learning, moments, read_log, train_seconds
+from saccade.pipeline.checkpoint.run_log import curve, evenly, learning, read_log, train_seconds
 from saccade.pipeline.config import default_run, to_dict
+from saccade.pipeline.provenance import command
+from saccade.pipeline.systems import spec
 from saccade.tables.records import departures, gather, row_of
 from saccade.tables.rows import Row, choose, waves
 from saccade.tables.table import check, write_tables
 
 FILE = Path("experiments/toy.toml")
 ROWS = {
-    "a": Row("a", default_run("glimpse", Config), {"error_percent": 1.07}, None),
-    "b": Row("b", default_run("baseline", Baseline), {"error_percent": 1.69}, None),
-    "c": Row("c", replace(default_run("glimpse", Config), model=Config(glimpses=2)), {}, "a"),
+    "a": Row("a", default_run("glimpse", spec("glimpse")), {"error_percent": 1.07}, None),
+    "b": Row("b", default_run("baseline", spec("baseline")), {"error_percent": 1.69}, None),
+    "c": Row("c", replace(default_run("glimpse", spec("glimpse")), model=Config(glimpses=2)), {}, "a"),
 }
+FACTS = {"channels": 1, "height": 28, "width": 28, "classes": ["0", "1"]}
 
 
 def run_folder(path: Path, row: str, seed: int, error: float, **train: Any) -> None:
     """A run folder as training and evaluation leave one, checkpoints aside."""
     run = ROWS[row].run
     tables = to_dict(replace(run, train=replace(run.train, seed=seed, threads=3, **train)))
-    facts = {"command": ["saccade", run.system, "train", "--config", str(FILE), "--row", row, "--threads", "3"]}
-    facts |= {"git_commit": "0123456789+changes"}
+    made = {"command": ["saccade", run.system, "train", "--config", str(FILE), "--row", row, "--threads", "3"]}
+    made |= {"git_commit": "0123456789+changes"}
     key = "mean_policy" if run.system == "glimpse" else "one_look"
     metrics = {"error_percent": {key: error, "rollouts": 10}, "controls": {"random": 80.0}, "parameters": 12345}
     path.mkdir(parents=True)
-    (path / "run.json").write_text(json.dumps({"format": 1, **tables, "facts": facts}))
+    (path / "run.json").write_text(json.dumps({"format": 2, **tables, "facts": FACTS, "provenance": made}))
     (path / "metrics.json").write_text(json.dumps(metrics | {"step": 20}))
     place = {"steps": 20, "loss": 1.0, "terms": {}}
     log = [place | {"step": step, "epoch": step / 2, "seconds": step * 6.0} for step in range(1, 21)]
@@ -76,14 +78,20 @@ def test_lines_are_rows_and_departures(runs: Path) -> None:
     assert "`saccade reproduce experiments/toy.toml --rows a --seeds 0,1,2`" in text
 
 
-def test_an_estimate_stands_beside_its_number_of_samples(runs: Path) -> None:
+def test_an_estimate_is_shown_with_its_number_of_samples(runs: Path) -> None:
+    rows = ROWS | {"d": Row("d", default_run("draw", spec("draw")), {"bound_nats": 80.97}, None)}
     for seed, count in ((0, "20"), (1, "100")):
-        file = runs / f"a-seed-{seed}" / "metrics.json"
-        found = json.loads(file.read_text()) | {"importance_weighted_nats": {"1": 84.0, count: 80.0 + seed}}
-        file.write_text(json.dumps(found))
-    write_tables(runs, runs / "tables", FILE, ROWS)
+        folder = runs / f"d-seed-{seed}"
+        run_folder(folder, "a", seed, 0.0)
+        train = replace(rows["d"].run.train, seed=seed)
+        text = json.loads((folder / "run.json").read_text()) | to_dict(replace(rows["d"].run, train=train))
+        (folder / "run.json").write_text(json.dumps(text))
+        found = {"bound_nats": 82.0, "importance_weighted_nats": {"1": 84.0, count: 80.0 + seed}, "parameters": 5}
+        (folder / "metrics.json").write_text(json.dumps(found | {"step": 20}))
+    write_tables(runs, runs / "tables", FILE, rows)
     text = (runs / "tables" / "toy.md").read_text()
     assert "| 80.50 (80.00 to 81.00), K = 20 or 100 |" in text and text.count("K = ") == 1
+    assert "| d | 80.97 | 82.00 (82.00 to 82.00) |" in text
 
 
 def test_a_table_grows_and_a_run_made_again_takes_its_own_place(runs: Path) -> None:
@@ -126,10 +134,10 @@ def test_what_is_unfinished_or_damaged_is_left_out_and_named(runs: Path) -> None
 
 def test_runs_of_other_tables_are_none_of_ours(runs: Path) -> None:
     data = json.loads((runs / "short" / "run.json").read_text())
-    data["facts"]["command"] = ["saccade", "glimpse", "train"]
+    data["provenance"]["command"] = ["saccade", "glimpse", "train"]
     assert row_of(data, ROWS, FILE, "short") is None
     assert row_of(data | {"system": "draw"}, ROWS, FILE, "short") is None
-    data["facts"]["command"] = ["saccade", "reproduce", str(FILE)]
+    data["provenance"]["command"] = ["saccade", "reproduce", str(FILE)]
     assert row_of(data, ROWS, FILE, "short") is None
     assert row_of(data, ROWS, FILE, "a-seed-0") == "a"
 
@@ -169,38 +177,43 @@ def test_a_resumed_runs_log_is_read_in_order_and_torn_lines_left_out(tmp_path: P
     lines = [json.dumps(place | {"epoch": e, "terms": {"probe": 7.0, "classification": c}}) for e, c in said]
     (tmp_path / "log.jsonl").write_text("\n".join([*lines[:2], '{"step": 3, "st', "[]", *lines[2:], '{"epoch": 3']))
     log = read_log(tmp_path)
-    assert learning(log) == ("classification", [(1, 3.0), (1.5, 2.5), (2, 1.0)])
+    assert learning(log, "classification") == ("classification", [(1, 3.0), (1.5, 2.5), (2, 1.0)])
+    assert learning(log) == learning(log, "strokes") == ("loss", [(1, 9.0), (1.5, 9.0), (2, 9.0)])
     strange = [log[0] | {"terms": terms} for terms in ({"classification": "low"}, None)]
     (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, strange)))
-    assert learning(read_log(tmp_path)) == ("loss", [(1, 9.0)])
-    assert learning([event | {"terms": {}} for event in log]) == ("loss", [(1, 9.0), (1.5, 9.0), (2, 9.0)])
+    assert learning(read_log(tmp_path), "classification") == ("loss", [(1, 9.0)])
+    without = [event | {"terms": {}} for event in log]
+    assert learning(without, "classification") == ("loss", [(1, 9.0), (1.5, 9.0), (2, 9.0)])
 
 
 def test_a_curve_is_thin_even_and_ends_at_the_end() -> None:
     log = [{"step": step, "seconds": 1.23456789, "loss": 1 / step, "other": 0} for step in range(1, 1001)]
-    assert [event["step"] for event in moments(log, 4)] == [250, 500, 750, 1000]
+    assert [event["step"] for event in evenly(log, 4)] == [250, 500, 750, 1000]
     lines = [json.loads(line) for line in curve(log).splitlines()]
     assert len(lines) == 60
     assert lines[-1] == {"step": 1000, "seconds": 1.2346, "loss": 0.001}
-    assert [event["step"] for event in moments(log[:3], 60)] == [1, 2, 3]
+    assert [event["step"] for event in evenly(log[:3], 60)] == [1, 2, 3]
 
 
 @pytest.mark.parametrize(
-    ("metrics", "expected"),
+    ("system", "metrics", "expected"),
     [
-        ({"error_percent": {"mean_policy": 0.6, "averaged": 0.5}}, ("error_percent", 0.6)),
-        ({"error_percent": 3.0, "bound_nats": 80.0}, ("error_percent", 3.0)),
-        ({"bound_nats": 80.0}, ("bound_nats", 80.0)),
-        ({"error_percent": None}, None),
-        ({}, None),
+        ("glimpse", {"error_percent": {"mean_policy": 0.6, "averaged": 0.5}}, ("error_percent", 0.6)),
+        ("glimpse", {"error_percent": 3.0, "bound_nats": 80.0}, ("error_percent", 3.0)),
+        ("baseline", {"error_percent": {"one_look": 0.7}}, ("error_percent", 0.7)),
+        ("draw", {"bound_nats": 80.0, "importance_weighted_nats": {"1": 84.0}}, ("bound_nats", 80.0)),
+        ("adding", {"mean_squared_error": 0.01, "within_percent": 90.0}, ("mean_squared_error", 0.01)),
+        ("glimpse", {"error_percent": None}, ("error_percent", None)),
+        ("glimpse", {}, ("error_percent", None)),
     ],
 )
-def test_headline(metrics: dict[str, Any], expected: tuple[str, float] | None) -> None:
-    assert headline(metrics) == expected
+def test_headline(system: str, metrics: dict[str, Any], expected: tuple[str, float | None]) -> None:
+    headline = spec(system).headline
+    assert (headline.name, headline.value(metrics)) == expected
 
 
 def test_a_command_without_places() -> None:
     words = ["/a/cli.py", "draw", "train", "--out", "/x/y", "--threads=2", "--start-from", "/m/runs/draw-16", "--eval"]
-    facts = {"command": [*words, "--seed", "3", "--dataset", "folder:my digits"]}
-    assert command(facts) == "saccade draw train --start-from runs/draw-16 --seed 3 --dataset 'folder:my digits'"
-    assert command(facts, without=("--seed",)).endswith("draw-16 --dataset 'folder:my digits'")
+    made = {"command": [*words, "--seed", "3", "--dataset", "folder:my digits"]}
+    assert command(made) == "saccade draw train --start-from runs/draw-16 --seed 3 --dataset 'folder:my digits'"
+    assert command(made, without=("--seed",)).endswith("draw-16 --dataset 'folder:my digits'")

@@ -17,13 +17,13 @@ import torch
 from torch import nn
 
 from saccade.errors import InputError
-from saccade.glimpse.config import Config
+from saccade.glimpse.config import SPEC
+from saccade.images.config import Shape
 from saccade.images.idx import read_idx
 from saccade.images.mnist_framing import read_image
 from saccade.pipeline.checkpoint import checkpoints as checkpoint
 from saccade.pipeline.checkpoint import snapshot
 from saccade.pipeline.checkpoint.run_folder import open_run
-from saccade.pipeline.contract import Shape
 from saccade.pipeline.toml_config import read_facts, read_run
 
 NETWORK = {"weight": torch.zeros(2, 1), "bias": torch.zeros(2)}
@@ -56,7 +56,7 @@ def config(data: bytes) -> None:
     def read() -> None:
         rows = list(read_facts(path))[:3]
         for row in rows or [None]:
-            promised(lambda: read_run(path, "glimpse", Config, row))  # noqa: B023
+            promised(lambda: read_run(path, "glimpse", SPEC, row))  # noqa: B023
 
     promised(read)
 

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from saccade.pipeline.checkpoint.run_folder import open_run
+
 sys.path.insert(0, str(Path(__file__).parent))
 import readers
 
@@ -57,12 +59,24 @@ def words() -> st.SearchStrategy[object]:
     return st.recursive(single, lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(max_size=5), x, max_size=3))
 
 
-@given(st.data())
-def test_a_run_json_with_one_value_changed(data: st.DataObject) -> None:
-    whole = json.loads((readers.SEEDS / "run_json" / "glimpse.json").read_bytes())
-    table = data.draw(st.sampled_from(sorted(whole)))
-    if isinstance(whole[table], dict) and whole[table]:
-        whole[table][data.draw(st.sampled_from(sorted(whole[table])))] = data.draw(words())
-    else:
-        whole[table] = data.draw(words())
-    readers.run_json(json.dumps(whole).encode())
+@pytest.mark.parametrize("name", ["glimpse.json", "glimpse-format-2.json"])
+def test_a_run_json_with_one_value_changed(name: str) -> None:
+    honest = (readers.SEEDS / "run_json" / name).read_bytes()
+
+    @given(st.data())
+    def promise(data: st.DataObject) -> None:
+        whole = json.loads(honest)
+        table = data.draw(st.sampled_from(sorted(whole)))
+        if isinstance(whole[table], dict) and whole[table]:
+            whole[table][data.draw(st.sampled_from(sorted(whole[table])))] = data.draw(words())
+        else:
+            whole[table] = data.draw(words())
+        readers.run_json(json.dumps(whole).encode())
+
+    promise()
+
+
+@pytest.mark.parametrize("seed", readers.seeds("run_json"), ids=lambda seed: seed.name)
+def test_the_seeds_of_run_json_are_read(seed: Path, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_bytes(seed.read_bytes())
+    assert open_run(tmp_path).run.system == "glimpse"

@@ -214,6 +214,6 @@ def test_headline(system: str, metrics: dict[str, Any], expected: tuple[str, flo
 
 def test_a_command_without_places() -> None:
     words = ["/a/cli.py", "draw", "train", "--out", "/x/y", "--threads=2", "--start-from", "/m/runs/draw-16", "--eval"]
-    made = {"command": [*words, "--seed", "3", "--dataset", "folder:my digits"]}
+    made: Any = {"command": [*words, "--seed", "3", "--dataset", "folder:my digits"]}
     assert command(made) == "saccade draw train --start-from runs/draw-16 --seed 3 --dataset 'folder:my digits'"
     assert command(made, without=("--seed",)).endswith("draw-16 --dataset 'folder:my digits'")

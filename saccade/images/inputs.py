@@ -1,6 +1,6 @@
 """A user's own images as a network's batch: files, PIL images, arrays and tensors, checked once at the boundary."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +36,7 @@ def to_batch(pictures: Picture | Sequence[Picture], facts: ImageFacts, *, digits
     """
     if isinstance(pictures, np.ndarray | Tensor):
         pictures = _unstacked(pictures, facts)
-    elif isinstance(pictures, str | Path | Image.Image):
+    elif isinstance(pictures, str | Path | Image.Image) or not isinstance(pictures, Iterable):
         pictures = [pictures]
     images = [_one(picture, facts, digits) for picture in pictures]
     if not images:
@@ -50,10 +50,14 @@ def _one(picture: Picture, facts: ImageFacts, digits: bool) -> Tensor:
     if isinstance(picture, Image.Image):
         mode = "L" if facts.channels == 1 else "RGB"
         return frame(decode(picture.copy(), Path("a PIL image"), mode), facts.shape, "a PIL image", digits=digits)
-    if not isinstance(picture, np.ndarray | Tensor):
+    if isinstance(picture, np.ndarray):
+        if picture.dtype.kind not in "buif":
+            raise InputError("pixels as uint8 or floating point", str(picture.dtype), "convert them")
+        picture = torch.from_numpy(picture.astype(picture.dtype.newbyteorder("=")))  # a copy: writable, in order
+    if not isinstance(picture, Tensor):
         found = type(picture).__name__
         raise InputError("a path, a PIL image, a NumPy array or a tensor", found, "convert it")
-    return _array(torch.as_tensor(picture).detach().cpu(), facts, digits)
+    return _array(picture.detach().cpu(), facts, digits)
 
 
 def _array(pixels: Tensor, facts: ImageFacts, digits: bool) -> Tensor:
@@ -95,10 +99,11 @@ def _unstacked(pixels: np.ndarray | Tensor, facts: ImageFacts) -> Sequence[Pictu
     """The images of an array: one of [H, W], [C, H, W] or [H, W, C], or N of [N, H, W] or [N, C, H, W]."""
     if pixels.ndim not in (2, 3, 4):
         raise InputError("an image [H, W] or a batch [N, C, H, W]", f"{pixels.ndim} axes", "change the shape")
+    if pixels.ndim == 2:
+        return [pixels]
     if pixels.ndim == 3:
-        grey_batch = tuple(pixels.shape[1:]) == (facts.height, facts.width)
-        colours_last = pixels.shape[2] in (1, 3, 4) and not grey_batch  # one image, if perhaps of the wrong colours
-        one = facts.channels in (pixels.shape[0], pixels.shape[2]) or colours_last
-    else:
-        one = pixels.ndim == 2
-    return [pixels] if one else list(pixels)
+        of_its_size = tuple(pixels.shape[1:]) == (facts.height, facts.width)
+        colours_last = pixels.shape[2] in (1, 3, 4) and not of_its_size  # one image, perhaps of the wrong colours
+        if colours_last or facts.channels in (pixels.shape[0], pixels.shape[2]):
+            return [pixels]
+    return list(pixels)

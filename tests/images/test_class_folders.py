@@ -14,10 +14,9 @@ from PIL import Image, ImageDraw
 
 from saccade.errors import InputError
 from saccade.images.class_folders import load_folder
+from saccade.images.config import ImageData, Shape
 from saccade.images.mnist_framing import read_image
-from saccade.images.source import load
-from saccade.pipeline.config import DataConfig
-from saccade.pipeline.contract import Shape
+from saccade.images.source import load_images
 
 DIGITS = Shape(1, 28, 28, 10)
 
@@ -56,8 +55,8 @@ def test_a_folder_per_class(tmp_path: Path) -> None:
     assert values.tolist() == sorted(20 * index + label for index in range(10) for label in range(3))
     again = load_folder(str(tmp_path))
     assert torch.equal(again[0].pixels, train.pixels)
-    source = load(DataConfig(dataset=f"folder:{tmp_path}"), 0)
-    assert (source.shape, source.classes, source.examples) == (Shape(1, 9, 12, 3), classes, 24)
+    source = load_images(ImageData(dataset=f"folder:{tmp_path}"), 0)
+    assert (source.facts.shape, source.facts.classes, source.examples) == (Shape(1, 9, 12, 3), classes, 24)
     images, labels = source.batch(0, 24)
     assert torch.equal((images[:, 0, 0, 0] * 255).round().long() % 20, torch.tensor([1, 2, 0])[labels])
 
@@ -91,7 +90,7 @@ def test_sixteen_bits_palette_and_transparency(tmp_path: Path) -> None:
 def test_bad_folders(tmp_path: Path) -> None:
     def refused(match: str, root: Path = tmp_path) -> None:
         with pytest.raises(InputError, match=match) as caught:
-            load(DataConfig(dataset=f"folder:{root}"), 0)
+            load_images(ImageData(dataset=f"folder:{root}"), 0)
         assert "\n" not in str(caught.value)
 
     refused("found nothing", tmp_path / "absent")

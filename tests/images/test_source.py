@@ -15,11 +15,10 @@ from hypothesis import strategies as st
 
 from saccade.errors import InputError
 from saccade.images.canvas import Scene
+from saccade.images.config import ImageData
 from saccade.images.digits import TEST, load_digits
 from saccade.images.picture_files import Images
-from saccade.images.source import Source, black_and_white, frozen, load
-from saccade.pipeline.config import DataConfig
-from saccade.pipeline.contract import Batch
+from saccade.images.source import ImageBatch, ImageSource, black_and_white, frozen, load_images
 
 MNIST = os.environ.get("SACCADE_DATA")
 needs_mnist = pytest.mark.skipif(MNIST is None, reason="SACCADE_DATA names no folder that holds MNIST")
@@ -31,9 +30,9 @@ def numbered(count: int, first: int = 0, side: int = 28) -> Images:
     return Images((labels % 255 + 1).to(torch.uint8).view(-1, 1, 1, 1).expand(-1, 1, side, side).contiguous(), labels)
 
 
-def source(seed: int = 0, **options: Any) -> Source:
+def source(seed: int = 0, **options: Any) -> ImageSource:
     classes = tuple(str(label) for label in range(240))
-    return Source(numbered(200), numbered(40, first=200), classes, seed, **options)
+    return ImageSource(numbered(200), numbered(40, first=200), classes, seed, **options)
 
 
 def greys(images: torch.Tensor) -> list[int]:
@@ -78,7 +77,7 @@ def test_batches_are_the_same_on_a_gpu(options: dict[str, Any]) -> None:
 def test_batches_are_floats_in_zero_one(options: dict[str, Any]) -> None:
     data = source(**options)
     images, labels = data.batch(0, 8)
-    assert images.shape == (8, *data.shape[:3])
+    assert images.shape == (8, *data.facts.shape[:3])
     assert (images.dtype, labels.dtype) == (torch.float32, torch.int64)
     assert images.is_contiguous()
     assert images.min() >= 0
@@ -108,7 +107,7 @@ def test_epochs_are_shuffled_anew() -> None:
 def test_images_keep_their_labels() -> None:
     for options in (SCENES["plain"], SCENES["shift"], SCENES["clutter"], SCENES["split"]):
         data = source(**options)
-        for images, labels in (data.batch(3, 20), Batch(*(part[:40] for part in data.held_out("test")))):
+        for images, labels in (data.batch(3, 20), ImageBatch(*(part[:40] for part in data.held_out("test")))):
             pixels = (images * 255).round().long()
             if "scene" in options:  # a piece may add to a pixel; the digit's own value is the commonest of the others
                 value = torch.stack([image[image > 0].mode().values for image in pixels])
@@ -136,7 +135,7 @@ def test_canvases_mix_no_training_and_held_out_digits() -> None:
     scene, held = Scene(30, 4, 8), source(validation=20).held_out("validation").labels
     train = numbered(200)
     train.pixels.fill_(1)[held] = 16
-    data = Source(train, numbered(10), ("a",) * 200, 0, validation=20, scene=scene)
+    data = ImageSource(train, numbered(10), ("a",) * 200, 0, validation=20, scene=scene)
     images, labels = data.held_out("validation")
     assert len(images) == 10_000
     assert torch.equal(labels.unique(), held)
@@ -171,11 +170,11 @@ def test_numbers_that_do_not_fit_the_images(options: dict[str, Any], said: str) 
 
 
 def test_unknown_dataset() -> None:
-    config = DataConfig()
+    config = ImageData()
     for name in ("mnits", "folder:", ""):
         object.__setattr__(config, "dataset", name)  # as if it had come past the config's own check
         with pytest.raises(InputError, match="digits, mnist, translated, cluttered, pairs or folder:PATH"):
-            load(config, 0)
+            load_images(config, 0)
 
 
 def test_embedded_digits_are_framed_like_mnists() -> None:
@@ -193,7 +192,7 @@ def test_embedded_digits_are_framed_like_mnists() -> None:
 
 
 def test_embedded_digits_test_set_is_the_same_for_every_seed() -> None:
-    one, other = load(DataConfig(), 0), load(DataConfig(validation=100), 1)
+    one, other = load_images(ImageData(), 0), load_images(ImageData(validation=100), 1)
     assert torch.equal(one.held_out("test").images, other.held_out("test").images)
     rows = {image.numpy().tobytes() for image in one.held_out("test").images}
     assert not any(image.numpy().tobytes() in rows for image in one.batch(0, one.examples).images)
@@ -206,14 +205,14 @@ def test_load_lays_out_the_canvas(tmp_path: Path) -> None:
             header = struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
             (tmp_path / f"{stem}-{kind}-ubyte").write_bytes(header + array.tobytes())
     for dataset, most in (("translated", 784), ("cluttered", 784 + 4 * 64)):
-        data = load(DataConfig(dataset=dataset, data_dir=str(tmp_path), canvas=50), 0)
-        assert data.shape == (1, 50, 50, 10)
+        data = load_images(ImageData(dataset=dataset, data_dir=str(tmp_path), canvas=50), 0)
+        assert data.facts.shape == (1, 50, 50, 10)
         total = (data.batch(0, 30).images * 255 / 9).sum((1, 2, 3)).round().int().unique().tolist()
         assert total == [most]
-    assert load(DataConfig(dataset="mnist", data_dir=str(tmp_path)), 0).shape == (1, 28, 28, 10)
-    pairs = load(DataConfig(dataset="pairs", data_dir=str(tmp_path), canvas=60), 0)
-    assert pairs.shape == (1, 60, 60, 55)
-    assert pairs.classes[:4] == ("00", "01", "11", "02")
+    assert load_images(ImageData(dataset="mnist", data_dir=str(tmp_path)), 0).facts.shape == (1, 28, 28, 10)
+    pairs = load_images(ImageData(dataset="pairs", data_dir=str(tmp_path), canvas=60), 0)
+    assert pairs.facts.shape == (1, 60, 60, 55)
+    assert pairs.facts.classes[:4] == ("00", "01", "11", "02")
     assert (pairs.batch(0, 30).images * 255 / 9).sum((1, 2, 3)).round().int().unique().tolist() == [2 * 784]
 
 
@@ -222,7 +221,7 @@ def test_pairs_mix_no_training_and_held_out_digits() -> None:
     scene, held = Scene(30, 0, 8, pair=True), source(validation=20).held_out("validation").labels
     train = numbered(200)
     train.pixels.fill_(1)[held] = 16
-    data = Source(train, numbered(10), ("a",) * 200, 0, validation=20, scene=scene)
+    data = ImageSource(train, numbered(10), ("a",) * 200, 0, validation=20, scene=scene)
     assert set(greys(data.held_out("validation").images)) <= {0, 16, 32}
     assert set(greys(data.batch(0, 180).images)) <= {0, 1, 2}
 
@@ -231,7 +230,7 @@ def test_canvases_are_binarised_whole_and_anew_in_training() -> None:
     """Each pixel of a canvas is white with its own grey level as probability, where digits overlap too."""
     images = Images(torch.full((50, 1, 28, 28), 60, dtype=torch.uint8), torch.zeros(50, dtype=torch.int64))
     data = {
-        kind: Source(images, images, ("00",), 0, scene=Scene(28, 0, 8, pair=True), binarise=kind)
+        kind: ImageSource(images, images, ("00",), 0, scene=Scene(28, 0, 8, pair=True), binarise=kind)
         for kind in ("fixed", "dynamic")
     }
     for drawn in (data["fixed"].held_out("test").images[:500], data["fixed"].batch(0, 50).images):
@@ -263,7 +262,7 @@ def test_frozen_test_sets(scene: Scene, digest: str) -> None:
 
 @needs_mnist
 def test_the_black_and_white_pairs_are_what_they_were() -> None:
-    source = load(DataConfig(dataset="pairs", binarise="fixed"), seed=0)
+    source = load_images(ImageData(dataset="pairs", binarise="fixed"), seed=0)
     pixels, labels = source.held_out("test")
     assert pixels.shape == (10_000, 1, 60, 60)
     digest = hashlib.sha256(pixels.to(torch.uint8).numpy().tobytes() + labels.numpy().tobytes()).hexdigest()
@@ -281,7 +280,7 @@ def test_images_a_second_on_one_core(dataset: str, shift: int, at_least: int) ->
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        data = load(DataConfig(dataset=dataset, shift=shift), 0)
+        data = load_images(ImageData(dataset=dataset, shift=shift), 0)
         times = []
         for step in range(100):
             start = time.perf_counter()
@@ -309,9 +308,9 @@ def test_binarised_pixels_are_white_with_their_grey_level_as_probability() -> No
 
 def test_fixed_binarisation_never_changes_and_dynamic_does_for_training_alone() -> None:
     images = grey()
-    fixed = Source(images, images, ("0",), 3, validation=100, binarise="fixed")
-    dynamic = Source(images, images, ("0",), 3, validation=100, binarise="dynamic")
-    other_seed = Source(images, images, ("0",), 4, binarise="fixed")
+    fixed = ImageSource(images, images, ("0",), 3, validation=100, binarise="fixed")
+    dynamic = ImageSource(images, images, ("0",), 3, validation=100, binarise="dynamic")
+    other_seed = ImageSource(images, images, ("0",), 4, binarise="fixed")
     for source in (fixed, dynamic):
         assert set(source.batch(0, 50).images.unique().tolist()) == {0, 1}
         assert torch.equal(source.held_out("test").images, other_seed.held_out("test").images)
@@ -324,7 +323,7 @@ def test_fixed_binarisation_never_changes_and_dynamic_does_for_training_alone() 
 
 
 def test_binarised_mnist_is_what_it_was(mnist: Path) -> None:
-    source = load(DataConfig(dataset="mnist", data_dir=str(mnist), binarise="fixed", validation=10_000), seed=0)
+    source = load_images(ImageData(dataset="mnist", data_dir=str(mnist), binarise="fixed", validation=10_000), seed=0)
     assert source.examples == 50_000
     test = source.held_out("test").images
     assert len(test) == len(source.held_out("validation").images) == 10_000

@@ -12,7 +12,7 @@ from saccade.draw.model import Draw
 from saccade.draw.sampling import generate
 from saccade.draw.unfinished import Part, Side, read_part
 from saccade.errors import InputError
-from saccade.images.system import ImageTrained
+from saccade.images.system import ImageSystem, ImageTrained
 from saccade.pipeline.contract import Trace
 
 AS_IT_LIKES = -1
@@ -82,7 +82,9 @@ class Painter(ImageTrained[Config]):
 
     def unfinished(self, path: Path, mask: Path | None = None, keep: Side | None = None) -> Part:
         """Read a user's picture and the part of it that is given: see `saccade.draw.unfinished.read_part`."""
-        data, shape = self.run.data, self.facts.shape
+        system, shape = self.system, self.facts.shape
+        assert isinstance(system, ImageSystem)
+        data = system.data_for(self.config, self.run.data)
         digits = not data.dataset.startswith("folder:")
         return read_part(path, shape, mask=mask, keep=keep, digits=digits, two_levels=data.binarise != "none")
 

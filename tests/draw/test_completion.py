@@ -7,22 +7,23 @@ import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
-from saccade.draw import system
 from saccade.draw.completion import Filling, Posterior, complete
 from saccade.draw.config import Config
 from saccade.draw.model import Draw, Scene
-from saccade.pipeline.contract import Shape
+from saccade.draw.system import SYSTEM
+from saccade.images.config import Shape
 from saccade.recurrent.unroll import unroll
+from tests.images.cases import facts_of
 
 SHAPE = Shape(1, 9, 9, 3)
 SMALL: dict[str, Any] = {"steps": 4, "hidden": 12, "latent": 4, "read": 3, "write": 4}
-CLASSES = ("a", "b", "c")
+FACTS = facts_of(SHAPE, ("a", "b", "c"))
 
 
 def model(config: Config, shape: Shape = SHAPE) -> Draw:
     """A model whose every parameter is off its initial value."""
     torch.manual_seed(0)
-    core = system.build(config, shape)
+    core = SYSTEM.build(config, facts_of(shape))
     with torch.no_grad():
         for parameter in core.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
@@ -60,12 +61,12 @@ def test_with_everything_given_it_is_draw(attention: bool) -> None:
 def test_what_is_not_given_has_no_say(attention: bool) -> None:
     config, (image, given) = Config(attention=attention, **SMALL), unfinished()
     core, other = model(config), torch.where(given, image, 1 - image)
-    drawn, fit = complete(core, config, image, given, CLASSES, count=2, seed=0, refinements=3)
-    again, same = complete(core, config, other, given, CLASSES, count=2, seed=0, refinements=3)
+    drawn, fit = complete(core, config, image, given, FACTS, count=2, seed=0, refinements=3)
+    again, same = complete(core, config, other, given, FACTS, count=2, seed=0, refinements=3)
     assert torch.equal(drawn.outputs.canvas, again.outputs.canvas)
     assert all(torch.equal(a, b) for a, b in zip(fit, same, strict=True))
     changed = torch.where(given, 1 - image, image)
-    different, _ = complete(core, config, changed, given, CLASSES, count=2, seed=0, refinements=3)
+    different, _ = complete(core, config, changed, given, FACTS, count=2, seed=0, refinements=3)
     assert not torch.equal(drawn.outputs.canvas, different.outputs.canvas)
 
 
@@ -133,18 +134,18 @@ def test_the_refined_bound_stays_above_the_evidence() -> None:
 
 def test_what_is_reported_is_what_is_drawn() -> None:
     config, (image, given) = Config(**SMALL), unfinished()
-    trace, fit = complete(model(config), config, image, given, CLASSES, count=5, seed=0, refinements=2)
+    trace, fit = complete(model(config), config, image, given, FACTS, count=5, seed=0, refinements=2)
     canvas = trace.outputs.canvas[-1, :, 0]
     agree = ((canvas > 0) == (image > 0.5))[:, given].double().mean(1) * 100
     torch.testing.assert_close(fit.agreement_percent.double(), agree)
     nats = -Bernoulli(logits=canvas).log_prob(image.expand_as(canvas))[:, given].mean(1)
     torch.testing.assert_close(fit.nats_per_pixel, nats)
     torch.testing.assert_close(fit.bound, nats * 45 + fit.kl)
-    assert torch.equal(trace.images, image.expand(5, -1, -1, -1))
+    assert torch.equal(trace.batch.images, image.expand(5, -1, -1, -1))
     assert trace.outputs.given.shape == (4, 5, 9, 9)
     assert len(torch.unique(canvas, dim=0)) == 5  # five ways
-    again, _ = complete(model(config), config, image, given, CLASSES, count=5, seed=0, refinements=2)
-    other, _ = complete(model(config), config, image, given, CLASSES, count=5, seed=1, refinements=2)
+    again, _ = complete(model(config), config, image, given, FACTS, count=5, seed=0, refinements=2)
+    other, _ = complete(model(config), config, image, given, FACTS, count=5, seed=1, refinements=2)
     assert torch.equal(again.outputs.canvas, trace.outputs.canvas)
     assert not torch.equal(other.outputs.canvas, trace.outputs.canvas)
 
@@ -160,9 +161,9 @@ def test_a_network_with_labels_ends_in_the_classes_that_explain_best() -> None:
     assert isinstance(bounds, Tensor)
     best = bounds.argsort()[:3].sort().values
     assert best.tolist() != [0, 1, 2]
-    trace, fit = complete(core, config, image, given, CLASSES, count=3, seed=5, refinements=2)
+    trace, fit = complete(core, config, image, given, FACTS, count=3, seed=5, refinements=2)
     assert torch.equal(fit.bound, bounds[best])
-    assert torch.equal(trace.targets, labels[best])
+    assert torch.equal(trace.batch.labels, labels[best])
     assert trace.outputs.canvas.shape[1] == 3
 
 
@@ -172,7 +173,7 @@ def test_colour_by_the_logistic_likelihood() -> None:
     image = torch.rand(shape[:3], generator=torch.Generator().manual_seed(0)).mul(255).round() / 255
     given = torch.zeros(8, 11, dtype=torch.bool)
     given[:, :4] = True
-    trace, fit = complete(model(config, shape), config, image, given, CLASSES, count=2, seed=0, refinements=5)
+    trace, fit = complete(model(config, shape), config, image, given, facts_of(shape), count=2, seed=0, refinements=5)
     off = (torch.sigmoid(trace.outputs.canvas[-1]) - image).abs().amax(1)[:, given]
     torch.testing.assert_close(fit.agreement_percent, 100 * (off < 0.1).float().mean(1))
     assert all(part.isfinite().all() for part in fit)

@@ -1,4 +1,4 @@
-"""The passage through all steps at once gives what stepping gives: outputs, the last state, and every gradient."""
+"""The fused forward pass over all steps gives what stepping gives: outputs, the last state, and every gradient."""
 
 from typing import Any
 
@@ -6,13 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from saccade.draw import system
 from saccade.draw.config import Config
 from saccade.draw.loss import bound
 from saccade.draw.model import Draw, Scene
-from saccade.pipeline.contract import Shape
+from saccade.draw.system import SYSTEM
+from saccade.images.config import Shape
 from saccade.recurrent.tree import named_tensors
 from saccade.recurrent.unroll import unroll
+from tests.images.cases import facts_of
 
 GREY, COLOUR = Shape(1, 9, 9, 10), Shape(3, 8, 11, 10)
 CASES: dict[str, tuple[Shape, dict[str, Any]]] = {
@@ -29,7 +30,7 @@ def made(name: str, dtype: torch.dtype, shift: float = 0.05) -> tuple[Config, Dr
     shape, settings = CASES[name]
     config = Config(**{"steps": 5, "hidden": 12, "latent": 4, "read": 3, "write": 4, **settings})
     torch.manual_seed(0)
-    core = system.build(config, shape).to(dtype)
+    core = SYSTEM.build(config, facts_of(shape)).to(dtype)
     with torch.no_grad():
         for parameter in core.parameters():
             parameter.add_(shift * torch.randn_like(parameter))
@@ -101,7 +102,7 @@ def test_under_autocast_it_stays_close_to_full_precision() -> None:
 @pytest.mark.parametrize("settings", [{"core": "gru"}, {"layers": 2}, {"attention": False}])
 def test_other_models_are_stepped(settings: dict[str, Any]) -> None:
     config = Config(steps=2, hidden=8, latent=3, read=2, write=3, **settings)
-    core = system.build(config, GREY)
+    core = SYSTEM.build(config, facts_of(GREY))
     context = core.prepare(Scene(torch.rand(2, 1, 9, 9), torch.zeros(2, dtype=torch.int64)))
     assert core.fused(torch.randn(2, 2, 3), core.initial_state(2), context) is None
 

@@ -10,12 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
-from saccade.draw import system
 from saccade.draw.config import Config
 from saccade.draw.loss import bound, divergence, importance_weighted, log_logistic, log_weight, reconstruction
 from saccade.draw.model import Step
-from saccade.pipeline.contract import Batch, Shape
+from saccade.draw.system import SYSTEM
+from saccade.images.config import Shape
+from saccade.images.source import ImageBatch
 from saccade.recurrent.unroll import unroll
+from tests.images.cases import facts_of
 
 CONFIG = Config()
 
@@ -135,7 +137,7 @@ class DrawOfTwoPixels:
     def __init__(self, likelihood: Literal["bernoulli", "logistic"] = "bernoulli") -> None:
         self.config = Config(steps=2, hidden=6, latent=1, read=1, write=1, likelihood=likelihood)
         torch.manual_seed(0)
-        self.core = system.build(self.config, self.shape).double()
+        self.core = SYSTEM.build(self.config, facts_of(self.shape)).double()
         with torch.no_grad():
             for parameter in self.core.parameters():
                 parameter.add_(0.5 * torch.randn_like(parameter))
@@ -159,10 +161,10 @@ class DrawOfTwoPixels:
         """What an evaluation finds for the images, with `samples` z each."""
         config = replace(self.config, samples=samples)
         generator = torch.Generator().manual_seed(1)
-        episode = system.episode(Batch(images, torch.zeros(len(images), dtype=torch.int64)), config, generator)
+        episode = SYSTEM.episode(ImageBatch(images, torch.zeros(len(images), dtype=torch.int64)), config, generator)
         inputs = episode.inputs.double()
         outputs, _ = unroll(self.core, inputs, self.core.initial_state(len(episode.targets)), episode.context)
-        return system.metrics(outputs, episode._replace(inputs=inputs), config)
+        return SYSTEM.metrics(outputs, episode._replace(inputs=inputs), config)
 
 
 def test_a_draw_of_two_pixels_gives_all_images_together_the_probability_one() -> None:

@@ -8,29 +8,29 @@ import pytest
 PROGRAM = """
 import torch
 from pathlib import Path
-from saccade.draw import system
-from saccade.draw.config import Config
-from saccade.pipeline.config import DataConfig, Run
-from saccade.images.source import load
+from saccade.draw.system import SYSTEM
+from saccade.draw.config import SPEC, Config
+from saccade.images.config import ImageData
+from saccade.pipeline.config import Run
+from saccade.images.source import ImageBatch, load_images
 from saccade.pipeline.evaluate.evaluate import evaluate
-from saccade.pipeline.contract import Batch
 import saccade.pipeline.evaluate.evaluate as module
 
 torch.set_num_threads(1)
-data = DataConfig(dataset="digits", binarise="fixed")
-source = load(data, seed=0)
+data = ImageData(dataset="digits", binarise="fixed")
+source = load_images(data, seed=0)
 whole = source.held_out("test")
-source.held_out = lambda split: Batch(whole.images[:150], whole.labels[:150])
+source.held_out = lambda split: ImageBatch(whole.images[:150], whole.labels[:150])
 config = Config(steps=64, importance_samples=100)
-core = system.build(config, source.shape)
-held, measure = [], module._unroll
+core = SYSTEM.build(config, source.facts)
+held, measure = [], module.unrolled
 
 def watched(core, episode):
     held.append(int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20)
     return measure(core, episode)
 
-module._unroll = watched
-evaluate(Run("draw", data, config, Config.TRAIN), core, source)
+module.unrolled = watched
+evaluate(Run("draw", data, config, SPEC.train), core, source)
 print(len(held), max(held[1:11]), max(held[-10:]))
 """
 

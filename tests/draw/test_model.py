@@ -9,16 +9,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from saccade.draw import system
 from saccade.draw.config import Config
 from saccade.draw.loss import bound
 from saccade.draw.model import Draw, Scene
+from saccade.draw.system import SYSTEM, steps_at
 from saccade.errors import InputError
-from saccade.pipeline.contract import Batch, Shape
+from saccade.images.config import Shape
+from saccade.images.source import ImageBatch
 from saccade.recurrent.gaussian_window import Window, write_window
 from saccade.recurrent.gradient_flow import gradient_flow
 from saccade.recurrent.tree import map_tensors, named_tensors
 from saccade.recurrent.unroll import unroll
+from tests.images.cases import facts_of
 
 sys.path.insert(0, str(Path(__file__).parent))
 import transcription
@@ -29,7 +31,7 @@ SMALL: dict[str, Any] = {"hidden": 12, "latent": 4, "read": 3, "write": 4}
 def model(config: Config, shape: Shape, dtype: torch.dtype = torch.float32) -> Draw:
     """A fresh model whose every parameter is off its initial value, so that none is tested at 0."""
     torch.manual_seed(0)
-    core = system.build(config, shape).to(dtype)
+    core = SYSTEM.build(config, facts_of(shape)).to(dtype)
     with torch.no_grad():
         for parameter in core.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))
@@ -133,7 +135,7 @@ def test_one_step_one_filter_and_a_filter_for_every_pixel(settings: dict[str, in
 
 def test_a_window_larger_than_the_image_is_refused() -> None:
     with pytest.raises(InputError, match="a window no larger than the image, 9 x 9 pixels"):
-        system.build(Config(write=10), Shape(1, 9, 9, 10))
+        SYSTEM.build(Config(write=10), facts_of(Shape(1, 9, 9, 10)))
 
 
 def test_truncation_cuts_memory_and_spares_the_canvas() -> None:
@@ -185,15 +187,15 @@ def test_a_fresh_model_begins_with_the_mean_image() -> None:
     shape, config = Shape(1, 9, 9, 10), Config(**SMALL)
     core = model(config, shape)
     _, scene = example(shape, config, count=50)
-    system.prime(core, Batch(*scene))
+    SYSTEM.prime(core, ImageBatch(*scene))
     torch.testing.assert_close(torch.sigmoid(core.generator.canvas), scene.images.mean(0))
 
 
 def test_steps_grow_geometrically_and_stay() -> None:
     config = Config(steps=64, first_steps=16, grow_until=0.5)
-    assert [system.steps_at(config, p) for p in (0, 0.25, 0.5, 0.9, 1.0)] == [16, 32, 64, 64, 64]
-    assert system.steps_at(Config(steps=4, first_steps=10), 0.0) == 4
-    assert system.steps_at(Config(steps=64, grow_until=0.0), 0.0) == 64
+    assert [steps_at(config, p) for p in (0, 0.25, 0.5, 0.9, 1.0)] == [16, 32, 64, 64, 64]
+    assert steps_at(Config(steps=4, first_steps=10), 0.0) == 4
+    assert steps_at(Config(steps=64, grow_until=0.0), 0.0) == 64
 
 
 def test_autocast_keeps_canvas_cell_and_windows_in_full_precision() -> None:

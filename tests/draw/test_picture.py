@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 from saccade.draw.completion import Ending
 from saccade.draw.model import Step, Stroke
 from saccade.draw.picture import BORDER, GIVEN, HEIGHT, PANELS, TILE, TILE_PROGRESS, WIDEST, WIDTH, picture, tile
+from saccade.images.config import Shape
+from saccade.images.source import ImageBatch
 from saccade.pipeline.animate.page import Box, magnified_size
 from saccade.pipeline.animate.palette import BELIEF, GAZE, STAGE, Colour
-from saccade.pipeline.contract import Trace
+from saccade.pipeline.contract import Episode, Trace
+from tests.images.cases import facts_of
 
 MIDDLE = PANELS[0]._replace(left=(WIDTH - PANELS[0].width) // 2)
 BRIGHT = 60.0  # a logit
@@ -24,18 +27,23 @@ def rows(*windows: tuple[float, ...]) -> torch.Tensor:
     return torch.tensor(full, dtype=torch.float32)[:, None]
 
 
+def trace_of(outputs: Any, images: torch.Tensor, label: int) -> Trace:
+    facts = facts_of(Shape(*images.shape[1:], classes=1))
+    return Trace("draw", outputs, Episode(None), ImageBatch(images, torch.tensor([label])), facts)
+
+
 def drawn(write: torch.Tensor, canvas: torch.Tensor | None = None) -> Trace:
     """A trace of drawing from nothing; a black canvas by default."""
     canvas = torch.full((len(write), 1, 1, 28, 28), -BRIGHT) if canvas is None else canvas
     strokes = Stroke(canvas, write, torch.zeros(len(write), 1, 1))
-    return Trace(strokes, torch.sigmoid(canvas[-1]), torch.tensor([-1]), ("0",))
+    return trace_of(strokes, torch.sigmoid(canvas[-1]), -1)
 
 
 def redrawn(write: torch.Tensor, read: torch.Tensor, image: torch.Tensor) -> Trace:
     made = drawn(write).outputs
     nothing = torch.zeros(len(write), 1, 4)
     step = Step(made.canvas, write, made.log_scale, read, nothing, nothing)
-    return Trace(step, image, torch.tensor([0]), ("0",))
+    return trace_of(step, image, 0)
 
 
 def inside(panel: Box, shape: tuple[int, int] = (28, 28)) -> Box:
@@ -174,7 +182,7 @@ def test_an_ending_lays_what_was_given_over_the_canvas_in_blue() -> None:
     given = torch.zeros(1, 1, 28, 28, dtype=torch.bool)
     given[:, :, :14] = True
     made = drawn(rows((3.0, 3.0, 0.1, 0.1)), canvas).outputs
-    trace = Trace(Ending(made.canvas, made.write, made.log_scale, given), image, torch.tensor([-1]), ("0",))
+    trace = trace_of(Ending(made.canvas, made.write, made.log_scale, given), image, -1)
     pixels, box = picture(trace, 0, 0), inside(MIDDLE)
     cell = box.width // 28
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from saccade.draw.unfinished import read_part
 from saccade.errors import InputError
-from saccade.pipeline.contract import Shape
+from saccade.images.config import Shape
 
 SHAPE = Shape(1, 28, 28, 10)
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from saccade.draw.windows import FARTHEST, LARGEST_LOG, RECTANGLE, WholeReader, WholeWriter, WindowReader, WindowWriter
-from saccade.pipeline.contract import Shape
+from saccade.images.config import Shape
 
 HIDDEN = 6
 GREY, COLOUR = Shape(1, 7, 7, 10), Shape(3, 5, 8, 10)
@@ -23,7 +23,7 @@ class Part(NamedTuple):
     build: Callable[[], nn.Module]
     shape: Shape
     reads: bool
-    count: int | None  # filters along a side
+    filters: int | None  # along a side
 
 
 def part(kind: Any, shape: Shape, count: int | None = None) -> Part:
@@ -46,7 +46,7 @@ PARTS = {
     "writer": part(WindowWriter, COLOUR, 3),
     "writer of a filter for every pixel": part(WindowWriter, GREY, 7),
 }
-WINDOWS = [name for name, its in PARTS.items() if its.count]
+WINDOWS = [name for name, its in PARTS.items() if its.filters]
 READERS = [name for name in WINDOWS if PARTS[name].reads]
 WRITERS = [name for name in WINDOWS if not PARTS[name].reads]
 
@@ -80,7 +80,7 @@ def test_shapes(name: str, examples: int) -> None:
     module, arguments = made(name, examples)
     result, rectangle = module(*arguments)
     channels, height, width, _ = PARTS[name].shape
-    seen = 2 * channels * (PARTS[name].count or 0) ** 2 or 2 * channels * height * width
+    seen = 2 * channels * (PARTS[name].filters or 0) ** 2 or 2 * channels * height * width
     assert result.shape == ((examples, seen) if PARTS[name].reads else (examples, channels, height, width))
     assert not PARTS[name].reads or seen == module.features
     assert rectangle.shape == (examples, RECTANGLE)

@@ -25,7 +25,7 @@ class Neighbours(NamedTuple):
     """Of each of B pictures the nearest training image: its L2 distance, its number, itself and its label."""
 
     distance: Tensor  # [B]
-    index: Tensor  # int64 [B]
+    number: Tensor  # int64 [B]
     images: Tensor  # float32 [B, C, H, W]
     labels: Tensor  # int64 [B]
 
@@ -63,7 +63,7 @@ def compare(trace: Trace, source: ImageSource) -> tuple[Neighbours, dict[str, An
     """
     found = nearest(trace.batch.images.to(source.device), source.stored())
     held_out = nearest(source.held_out("test").images[:REFERENCE], source.stored())
-    rows = zip(found.distance.tolist(), found.index.tolist(), found.labels.tolist(), strict=True)
+    rows = zip(found.distance.tolist(), found.number.tolist(), found.labels.tolist(), strict=True)
     pairs = [{"distance": d, "training_image": i, "class": source.facts.classes[label]} for d, i, label in rows]
     medians = {"median_distance": found.distance.median().item()}
     medians |= {"held_out_median_distance": held_out.distance.median().item()}

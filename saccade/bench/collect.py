@@ -10,6 +10,8 @@ from saccade.pipeline import systems
 from saccade.pipeline.checkpoint.atomic_files import read_json
 from saccade.pipeline.checkpoint.run_folder import open_run
 from saccade.pipeline.checkpoint.run_log import learning, read_log
+from saccade.pipeline.provenance import Provenance
+from saccade.pipeline.provenance import Provenance
 from saccade.terminal.options import typed
 
 MOST_POINTS = 200
@@ -29,7 +31,7 @@ class Trained(NamedTuple):
     dataset: str
     seed: int
     command: str  # that trains it again
-    provenance: dict[str, Any]  # versions, git commit, the command that was given, when
+    provenance: Provenance  # versions, git commit, the command that was given, when
     metrics: dict[str, Any]  # single numbers and short lists, by name
     headline: tuple[str, float] | None
     curve: tuple[list[float], list[float]]  # epochs, loss

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from pydantic.dataclasses import dataclass
 
 from saccade.errors import InputError, closest, shown
+from saccade.json_types import Record, Values
 
 if TYPE_CHECKING:
     from saccade.pipeline.systems import Spec
@@ -112,7 +113,7 @@ def default_run(system: str, spec: "Spec[DataT, ModelT, Any]") -> Run[DataT, Mod
 
 
 def override(
-    run: Run[DataT, ModelT], tables: Mapping[str, Mapping[str, Any]], where: Callable[[str, str], str]
+    run: Run[DataT, ModelT], tables: Mapping[str, Values], where: Callable[[str, str], str]
 ) -> Run[DataT, ModelT]:
     """Return `run` with the given values of its tables (`{"train": {"epochs": 3}}`) in place of its own.
 
@@ -129,14 +130,14 @@ def override(
     return dataclasses.replace(run, **parts)
 
 
-def route(run: Run[DataT, ModelT], settings: Mapping[str, Any]) -> Run[DataT, ModelT]:
+def route(run: Run[DataT, ModelT], settings: Values) -> Run[DataT, ModelT]:
     """Return `run` with settings in place of its own, each put into the table that has a field of its name.
 
     Raises:
         InputError: a setting that no table has, or a value out of range.
     """
     known = {field.name: table for table in TABLES for field in dataclasses.fields(getattr(run, table))}
-    tables: dict[str, dict[str, Any]] = {}
+    tables: dict[str, Record] = {}
     for name, value in settings.items():
         if name not in known:
             raise InputError(f"a setting of {run.system}", repr(name), _suggest(name, known))
@@ -144,14 +145,12 @@ def route(run: Run[DataT, ModelT], settings: Mapping[str, Any]) -> Run[DataT, Mo
     return override(run, tables, lambda _, key: key)
 
 
-def to_dict(run: AnyRun) -> dict[str, Any]:
+def to_dict(run: AnyRun) -> Record:
     """Return a run as plain dicts, lists, strings, numbers and None: what JSON holds."""
-    return cast(dict[str, Any], plain(dataclasses.asdict(cast(Any, run))))
+    return cast(Record, plain(dataclasses.asdict(cast(Any, run))))
 
 
-def from_dict(
-    data: Mapping[str, Any], spec: "Spec[DataT, ModelT, Any]", source: str = "run.json"
-) -> Run[DataT, ModelT]:
+def from_dict(data: Values, spec: "Spec[DataT, ModelT, Any]", source: str = "run.json") -> Run[DataT, ModelT]:
     """Return the run that `to_dict` wrote; `source` names it in errors.
 
     Raises:
@@ -176,7 +175,7 @@ def differences(old: AnyRun, new: AnyRun) -> list[str]:
     ]
 
 
-def _flat(run: AnyRun) -> dict[str, Any]:
+def _flat(run: AnyRun) -> Record:
     tables = to_dict(run)
     named = {f"{table}.{key}": value for table in TABLES for key, value in tables[table].items()}
     return {"system": run.system, **named}
@@ -197,7 +196,7 @@ def _replace(config: Any, values: Any, where: Callable[[str], str]) -> Any:
         raise complaint(error, values, where) from None
 
 
-def complaint(error: ValidationError, values: Mapping[str, Any], where: Callable[[str], str]) -> InputError:
+def complaint(error: ValidationError, values: Values, where: Callable[[str], str]) -> InputError:
     """Return pydantic's complaint about some values as one line; `where(key)` names the place of a value."""
     first = error.errors(include_url=False)[0]
     expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")

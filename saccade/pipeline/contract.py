@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from saccade.errors import InputError
+from saccade.json_types import Record, Values
 from saccade.pipeline import systems
 from saccade.pipeline.animate.page import Pixels
 from saccade.pipeline.config import Run
@@ -172,7 +173,7 @@ class System(ABC, Generic[DataT, ConfigT, BatchT, FactsT, OutputT]):
         """
 
     @abstractmethod
-    def report(self, results: Mapping[str, Mapping[str, Tensor]], config: ConfigT) -> dict[str, Any]:
+    def report(self, results: Mapping[str, Mapping[str, Tensor]], config: ConfigT) -> Record:
         """Return the system's part of metrics.json, from the metrics [N, ...] of every condition and replay."""
 
     @abstractmethod
@@ -206,7 +207,7 @@ class System(ABC, Generic[DataT, ConfigT, BatchT, FactsT, OutputT]):
         """Return the number of examples in a batch of an evaluation."""
         return EXAMPLES_AT_ONCE
 
-    def charts(self, metrics: Mapping[str, Any]) -> dict[str, bytes]:
+    def charts(self, metrics: Values) -> dict[str, bytes]:
         """Return charts of an evaluation, PNG files by name."""
         return {}
 

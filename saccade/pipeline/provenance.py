@@ -7,9 +7,9 @@ import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from saccade.pipeline.config import CIRCUMSTANCES
 
@@ -20,7 +20,30 @@ MANNERS = ("--eval", "--no-eval", "--fresh", "--resume", "--tensorboard", "--jso
 """Such options without a value."""
 
 
-def provenance() -> dict[str, Any]:
+class Provenance(TypedDict, total=False):
+    """Where a result comes from, as run.json holds it; a shipped network's has the last five keys too."""
+
+    versions: dict[str, str | None]
+    """Of python, torch and saccade."""
+    git_commit: str | None
+    """Commit of the source, with "+changes" if files differed from it; None for an installed wheel."""
+    command: list[str]
+    """The command line."""
+    begun: str
+    """Date and time (UTC, ISO 8601)."""
+    about: str
+    """A line that says what the network is."""
+    ancestors: list[str]
+    """Commands of the runs whose weights it began with, the last one first."""
+    warned: list[str]
+    """Warnings of its training."""
+    train_seconds: int
+    """Wall time of its training."""
+    steps: int
+    """Steps of its training."""
+
+
+def provenance() -> Provenance:
     """Return what made a result, in terms that JSON holds."""
     import torch  # so that `saccade --version` does not wait for it
 
@@ -39,7 +62,7 @@ def version() -> str | None:
     return None
 
 
-def command(made: Mapping[str, Any], *, without: Sequence[str] = ()) -> str:
+def command(made: Provenance, *, without: Sequence[str] = ()) -> str:
     """Return the command that made a run, without places and circumstances: what to type to make it again.
 
     Args:

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 import torch
 from accelerate import PartialState
 
 from saccade.errors import InputError
+from saccade.json_types import Record
 from saccade.pipeline import trained
 from saccade.pipeline.animate import film, show
 from saccade.pipeline.animate.page import Pixels
@@ -65,7 +66,7 @@ class Silent:
 
 def train_run(
     run: AnyRun, out: Path, *, fresh: bool = False, tensorboard: bool = False, reporter: Reporter | None = None
-) -> dict[str, Any] | None:
+) -> Record | None:
     """Train a run in its folder, from its beginning or from where it stopped.
 
     With several processes all learn, and one of them writes; the others get None.
@@ -96,7 +97,7 @@ def _together(state: PartialState, out: Path) -> Iterator[None]:
 
 def _train(
     state: PartialState, run: AnyRun, out: Path, fresh: bool, tensorboard: bool, reporter: Reporter
-) -> dict[str, Any] | None:
+) -> Record | None:
     folder = None
     with state.main_process_first():  # it downloads and creates; the others find it done
         source = trained.load_data(run)
@@ -118,10 +119,10 @@ def _train(
 
 def follow(
     folder: RunFolder, source: AnySource, resume: Snapshot | None, tensorboard: bool, reporter: Reporter
-) -> dict[str, Any]:
+) -> Record:
     """Show, log and save what a training yields; return the last report, and what was written."""
     path, saved = folder.path, resume.step if resume else 0
-    result: dict[str, Any] = {"run": str(path), "step": saved, "wrote": []}
+    result: Record = {"run": str(path), "step": saved, "wrote": []}
     with ExitStack() as stack:
         board = stack.enter_context(closing(Board(path / "tensorboard", saved))) if tensorboard else None
         log = stack.enter_context(run_log.open_log(path, saved))

@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from saccade.errors import InputError, closest
+from saccade.json_types import Values
 
 if TYPE_CHECKING:
     from saccade.pipeline.config import TrainConfig
@@ -68,7 +69,7 @@ class Metric:
         """The key's first part, as a paper's number is named in a TOML row: `paper_NAME`."""
         return self.key.partition(".")[0]
 
-    def value(self, metrics: Mapping[str, Any]) -> float | None:
+    def value(self, metrics: Values) -> float | None:
         """Return the number, or None where these metrics do not have it. Of a whole group, return its first entry
         (its last, where it is keyed by a sample count)."""
         found = metrics.get(self.name)

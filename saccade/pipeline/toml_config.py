@@ -16,6 +16,7 @@ from typing import Any
 import tomli_w
 
 from saccade.errors import InputError, closest, shown
+from saccade.json_types import Record
 from saccade.pipeline.checkpoint.atomic_files import nested_at_most
 from saccade.pipeline.config import TABLES, AnyRun, DataT, ModelT, Run, default_run, override, to_dict
 from saccade.pipeline.systems import Spec
@@ -55,7 +56,7 @@ def read_run(
     return override(run, chosen, lambda table, key: f"{path}: [rows.{row}.{table}] {key}".rstrip())
 
 
-def read_facts(path: Path | str) -> dict[str, dict[str, Any]]:
+def read_facts(path: Path | str) -> dict[str, Record]:
     """Read for every row of a TOML file what is no setting: its `system`, `after`, and the paper's numbers."""
     text, rows = _read(Path(path))
     inherited = {"system": text["system"]} if "system" in text else {}
@@ -78,7 +79,7 @@ def write_run(run: AnyRun) -> str:
     return tomli_w.dumps(tables)
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+def _read(path: Path) -> tuple[Record, dict[str, Record]]:
     """Read a file's content outside its rows, and its rows."""
     text = _parsed(path)
     rows = text.pop("rows", {})
@@ -91,7 +92,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     return text, rows
 
 
-def _parsed(path: Path) -> dict[str, Any]:
+def _parsed(path: Path) -> Record:
     """Parse a TOML file of a size, width and depth for which the parser takes little time and memory."""
     try:
         with open(path, "rb") as file:
@@ -117,7 +118,7 @@ def _parsed(path: Path) -> dict[str, Any]:
     return parsed
 
 
-def _tables(text: dict[str, Any], place: str) -> dict[str, Any]:
+def _tables(text: Record, place: str) -> Record:
     """Return the settings in a file or row: its tables, `system` and `after`, without the paper's numbers."""
     words = ("system", "after") if "[rows." in place else ("system",)
     for key, value in text.items():
@@ -133,7 +134,7 @@ def _tables(text: dict[str, Any], place: str) -> dict[str, Any]:
     return {key: value for key, value in text.items() if not key.startswith("paper_")}
 
 
-def _row(path: Path | str, rows: dict[str, dict[str, Any]], name: str) -> dict[str, Any]:
+def _row(path: Path | str, rows: dict[str, Record], name: str) -> Record:
     if name in rows:
         return rows[name]
     near = closest(name, rows)

@@ -1,7 +1,6 @@
 """A trained network in Python: open it, run it on a batch, evaluate it."""
 
 import copy
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar, cast
@@ -9,6 +8,7 @@ from typing import Any, Generic, Self, TypeVar, cast
 import torch
 
 from saccade.errors import InputError
+from saccade.json_types import Record, Values
 from saccade.pipeline import systems
 from saccade.pipeline.checkpoint import checkpoints
 from saccade.pipeline.checkpoint.atomic_files import write_json, write_whole
@@ -103,8 +103,8 @@ class Trained(Generic[ConfigT, BatchT, FactsT]):
         return evaluation.trace(self.run, self.core, cast(Any, batch), self.facts, condition=condition)
 
     def evaluate(
-        self, split: Split = "test", source: AnySource | None = None, further: Mapping[str, Any] | None = None
-    ) -> tuple[dict[str, Any], list[str]]:
+        self, split: Split = "test", source: AnySource | None = None, further: Values | None = None
+    ) -> tuple[Record, list[str]]:
         """Measure it on a held-out split; return the metrics and the files that were written.
 
         Args:

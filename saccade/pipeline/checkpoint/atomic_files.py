@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from saccade.errors import InputError
+from saccade.json_types import Record
 
 MAX_JSON_BYTES = 1 << 20
 """No JSON that Saccade writes comes near this size (1 MB); a larger file is refused unread."""
@@ -65,7 +66,7 @@ def write_json(path: Path | str, data: Any) -> Path:
     return path
 
 
-def read_json(path: Path, what: str) -> dict[str, Any]:
+def read_json(path: Path, what: str) -> Record:
     """Read the JSON object in a file; `what` names its kind in the error ("a run folder's run.json").
 
     Raises:
@@ -86,7 +87,7 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
         raise InputError(what, f"{error} in {path}", again) from error
 
 
-def parse_json(text: bytes | str) -> dict[str, Any]:
+def parse_json(text: bytes | str) -> Record:
     """Parse a JSON object from untrusted text; ValueError, and no other exception, if it is none."""
     try:
         data = json.loads(text)

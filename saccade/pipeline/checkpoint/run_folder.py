@@ -8,16 +8,17 @@ provenance; it is read as format 2. This module is the only reader of run.json.
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 from pydantic import ValidationError
 
 from saccade.errors import InputError, shown
+from saccade.json_types import Record
 from saccade.pipeline import systems
 from saccade.pipeline.checkpoint.atomic_files import lock, read_json, unwritable, write_json
 from saccade.pipeline.checkpoint.locate import find
 from saccade.pipeline.config import TABLES, AnyRun, complaint, differences, from_dict, plain, to_dict, tuples
-from saccade.pipeline.provenance import provenance
+from saccade.pipeline.provenance import Provenance, provenance
 
 FORMAT = 2
 """The layout of run.json; raised when an older Saccade could not read it."""
@@ -37,7 +38,7 @@ class RunFolder(NamedTuple):
     path: Path
     run: AnyRun
     facts: systems.Facts
-    provenance: dict[str, Any]
+    provenance: Provenance
 
 
 def create(path: Path | str, run: AnyRun, facts: systems.Facts, *, fresh: bool = False) -> RunFolder:
@@ -92,7 +93,7 @@ def open_run(path: Path | str) -> RunFolder:
     return RunFolder(path, run, _facts(data["facts"], spec.facts, source), _table(data["provenance"], source))
 
 
-def read_record(folder: Path) -> dict[str, Any]:
+def read_record(folder: Path) -> Record:
     """Read a folder's run.json as a dict of format 2, whatever its format; its values are not checked.
 
     Raises:
@@ -105,7 +106,7 @@ def read_record(folder: Path) -> dict[str, Any]:
     return found
 
 
-def upgrade(data: dict[str, Any], source: str) -> dict[str, Any]:
+def upgrade(data: Record, source: str) -> Record:
     """Return the content of a run.json in format 2; further keys, which a table's records have, stay.
 
     Raises:
@@ -153,7 +154,7 @@ def _remove_old(path: Path) -> None:
         raise unwritable(path, error) from error
 
 
-def _written(folder: RunFolder) -> dict[str, Any]:
+def _written(folder: RunFolder) -> Record:
     facts = plain(dataclasses.asdict(folder.facts))
     return {"format": FORMAT, **to_dict(folder.run), "facts": facts, "provenance": folder.provenance}
 
@@ -169,7 +170,7 @@ def _facts(data: object, kind: type[systems.Facts], source: str) -> systems.Fact
         raise complaint(error, dict(data), lambda key: f"{source}: facts.{key}") from None
 
 
-def _table(data: object, source: str) -> dict[str, Any]:
+def _table(data: object, source: str) -> Provenance:
     if isinstance(data, dict):
-        return data
+        return cast(Provenance, data)
     raise InputError(f"a table of provenance in {source}", shown(data), "restore the file")

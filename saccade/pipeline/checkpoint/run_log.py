@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from saccade.errors import InputError
+from saccade.json_types import Record, Values
 from saccade.pipeline.checkpoint.atomic_files import MAX_JSON_BYTES, parse_json, unwritable
 
 LOG_KEYS = ("step", "steps", "epoch", "seconds", "loss")
@@ -50,7 +51,7 @@ def _logged(line: bytes) -> float:
     return math.inf
 
 
-def read_log(folder: Path) -> list[dict[str, Any]]:
+def read_log(folder: Path) -> list[Record]:
     """Return the lines of a run folder's log.jsonl; one that a kill cut off is left out.
 
     Raises:
@@ -72,23 +73,23 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
     return found
 
 
-def train_seconds(log: Sequence[Mapping[str, Any]]) -> float:
+def train_seconds(log: Sequence[Values]) -> float:
     """Return the wall time of a training, all its parts together: a resumed one counts its seconds from 0 again."""
     parts = [before["seconds"] for before, after in pairwise(log) if after["seconds"] < before["seconds"]]
     return sum(parts) + log[-1]["seconds"]
 
 
-def evenly(log: Sequence[Mapping[str, Any]], count: int) -> list[Mapping[str, Any]]:
+def evenly(log: Sequence[Values], count: int) -> list[Values]:
     """Return at most `count` lines of a log, at even parts of the training, the last line among them."""
     last = log[-1]["step"]
-    found: dict[int, Mapping[str, Any]] = {}
+    found: dict[int, Values] = {}
     for i in range(1, count + 1):
         event = next(event for event in log if event["step"] >= last * i / count)
         found.setdefault(event["step"], event)
     return list(found.values())
 
 
-def learning(log: Sequence[Mapping[str, Any]], term: str = "loss") -> tuple[str, list[tuple[float, float]]]:
+def learning(log: Sequence[Values], term: str = "loss") -> tuple[str, list[tuple[float, float]]]:
     """Return a learning curve: the term that it shows ("loss", if the log lacks `term`) and its (epoch, value) in the
     order of epochs; what was learned twice, after a kill, stands there once."""
     name = term if all(_numbers(event["terms"], [term]) for event in log) else "loss"
@@ -96,13 +97,13 @@ def learning(log: Sequence[Mapping[str, Any]], term: str = "loss") -> tuple[str,
     return name, sorted(found.items())
 
 
-def curve(log: Sequence[Mapping[str, Any]]) -> str:
+def curve(log: Sequence[Values]) -> str:
     """Return the log as JSON lines, thinned to a small text; numbers of five digits."""
     lines = [{key: _short(event[key]) for key in CURVE_KEYS if key in event} for event in evenly(log, CURVE)]
     return "".join(json.dumps(line) + "\n" for line in lines)
 
 
-def _numbers(values: Mapping[str, Any], keys: Sequence[str]) -> bool:
+def _numbers(values: Values, keys: Sequence[str]) -> bool:
     """Return True if they all are there, as numbers."""
     return all(isinstance(values.get(key), int | float) for key in keys)
 

@@ -10,13 +10,14 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import safetensors.torch
 from safetensors import SafetensorError
 from torch import Tensor
 
 from saccade.errors import InputError, shown
+from saccade.json_types import Record
 from saccade.pipeline.checkpoint.atomic_files import MAX_JSON_BYTES, parse_json, write_whole
 
 FORMAT = 1
@@ -33,7 +34,7 @@ class Snapshot(NamedTuple):
 
     step: int
     tensors: dict[str, Tensor]
-    facts: dict[str, Any]
+    facts: Record
 
     @property
     def finished(self) -> bool:
@@ -109,7 +110,7 @@ def _header(file: BinaryIO, path: Path, most_bytes: int) -> bytes:
     return start + file.read(claimed)
 
 
-def _record(header: bytes, path: Path) -> dict[str, Any]:
+def _record(header: bytes, path: Path) -> Record:
     """Read the metadata: format, sha256, step, facts, each of its type."""
     metadata = parse_json(header[8:]).get("__metadata__")
     text = metadata.get("saccade") if isinstance(metadata, dict) else None
@@ -137,7 +138,7 @@ def _check_extent(header: bytes, path: Path) -> None:
         raise _damaged(f"{path}, whose size is not what its header claims")
 
 
-def _check(file: BinaryIO, start: int, record: dict[str, Any], path: Path) -> None:
+def _check(file: BinaryIO, start: int, record: Record, path: Path) -> None:
     """Compare the checksum, reading in pieces: a large file that is not ours never fills the memory."""
     file.seek(0)
     header = file.read(start)

@@ -2,12 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from saccade.errors import InputError
+from saccade.json_types import Record
 from saccade.pipeline import systems
 from saccade.pipeline.config import AnyRun
 from saccade.pipeline.contract import AnyEpisode, AnySource, Split, Trace, load_system
@@ -21,7 +21,7 @@ TIDY_EVERY = 10
 
 
 @torch.no_grad()
-def evaluate(run: AnyRun, core: AnyCore, source: AnySource, split: Split = "test") -> dict[str, Any]:
+def evaluate(run: AnyRun, core: AnyCore, source: AnySource, split: Split = "test") -> Record:
     """Measure a network; return the content of metrics.json: the system's report, and what was evaluated on what.
 
     Noise is drawn from the run's seed, so that the same weights always get the same numbers on one machine.

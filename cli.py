@@ -1,6 +1,6 @@
-"""The `saccade` command: every installed system's verbs, and the verbs that stand above them. Nothing but wiring.
+"""The `saccade` command: it joins the verbs of every installed system and the verbs that belong to no system.
 
-torch is imported inside the verbs, and a system's options are made when its verb is called, so `--help` comes at once.
+torch is imported inside the verbs, and a system's options are made when its verb is called, so `--help` is fast.
 """
 
 from typing import Annotated
@@ -11,7 +11,7 @@ from saccade.bench import commands as bench
 from saccade.cores import commands as cores
 from saccade.shipped import commands as shipped
 from saccade.tables import commands as tables
-from saccade.terminal.exit import PlainFailures
+from saccade.terminal.exit import OneLineFailures
 from saccade.terminal.groups import with_systems
 
 ABOUT = "Recurrent networks that look and draw. Start with `saccade glimpse train`; --help works after every word."
@@ -27,14 +27,14 @@ def _print_version(asked: bool) -> None:
 
 def saccade(
     asked: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version; stop.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Hold the options that stand before every verb."""
+    """Take the options that come before a verb."""
 
 
 def _build() -> typer.Typer:
-    app = typer.Typer(cls=with_systems(PlainFailures), help=ABOUT, no_args_is_help=True, add_completion=False)
+    app = typer.Typer(cls=with_systems(OneLineFailures), help=ABOUT, no_args_is_help=True, add_completion=False)
     app.callback()(saccade)
     app.add_typer(shipped.app, name="models")
     for command in (tables.reproduce, cores.gradients, cores.cores, bench.benchmark, bench.report):
@@ -46,7 +46,7 @@ app = _build()
 
 
 def main() -> None:
-    """Run the command `saccade`."""
+    """Run the `saccade` command."""
     app(prog_name="saccade")
 
 

@@ -1,37 +1,42 @@
-"""The model card of a shipped network, in Markdown, from what its training and its evaluation wrote. Torch-free."""
+"""The model card of a shipped network: Markdown made from the files of its training and evaluation. Torch-free."""
 
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tomli_w
 
+from saccade.json_types import Record, Values
 from saccade.pipeline import systems
 from saccade.pipeline.checkpoint.run_log import evenly
 from saccade.pipeline.config import TABLES, tuples
 
 CURVE_ROWS = 8
-"""Moments of the training that the card's table shows."""
+"""Rows of the card's table of the training."""
 
 WORST = 3
-"""Classes, and confusions, that it names."""
+"""Number of classes, and of confusions, that the card names."""
 
 
 class Card(NamedTuple):
-    """What a card is made of: run.json (with its facts, among them the commands of the runs whose weights it began
-    with), metrics.json, the log, bytes of the weights, and what a person says that it is bad at."""
+    """The content of a model card."""
 
     name: str
-    run: Mapping[str, Any]
-    metrics: Mapping[str, Any]
-    log: list[dict[str, Any]]
+    run: Values
+    """The content of run.json; its provenance has the commands of the runs that the weights come from."""
+    metrics: Values
+    """The content of metrics.json."""
+    log: list[Record]
+    """The lines of the training log."""
     weight_bytes: int
+    """Size of the weights."""
     bad_at: tuple[str, ...]
+    """Known weaknesses that the metrics do not show."""
 
 
 def write_card(card: Card) -> str:
-    """The card's text."""
+    """Return the card as Markdown."""
     parts = [f"# {card.name}", card.run["provenance"]["about"], _summary(card), _commands(card)]
     parts += [
         _measured(card.metrics, systems.spec(card.run["system"]).unit),
@@ -43,14 +48,14 @@ def write_card(card: Card) -> str:
 
 
 def _summary(card: Card) -> str:
-    run, facts, train = card.run, card.run["provenance"], card.run["train"]
+    run, made, train = card.run, card.run["provenance"], card.run["train"]
     spec = systems.spec(run["system"])
     defaults = asdict(spec.data)
     data = {key: value for key, value in run["data"].items() if key == "dataset" or value != defaults.get(key)}
     batch = f"{train['batch_size']} {spec.unit}"
-    minutes, steps = facts["train_seconds"] / 60, facts["steps"]
+    minutes, steps = made["train_seconds"] / 60, made["steps"]
     weights = "averaged weights" if train["ema"] else "weights"
-    versions = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
     rows = {
         "network": f"{run['system']}, {card.metrics['parameters']:,} parameters",
         "file": f"weights.safetensors, {card.weight_bytes / 1e6:.1f} MB: {weights}, float32, no optimizer",
@@ -58,21 +63,21 @@ def _summary(card: Card) -> str:
         "data": ", ".join(f"{key} {value}" for key, value in data.items()),
         "seed": str(train["seed"]),
         "training": f"{train['epochs']} epochs, {steps:,} steps of {batch}, {minutes:.0f} minutes",
-        "commit": facts.get("git_commit") or "unknown",
+        "commit": made.get("git_commit") or "unknown",
         "versions": versions,
     }
     return _table(("", ""), list(rows.items()))
 
 
 def _commands(card: Card) -> str:
-    facts = card.run["provenance"]
-    commands = [*reversed(facts["ancestors"]), shlex.join(facts["command"])]
-    also = "\n\nEach gives the weights that the next one begins with." if facts["ancestors"] else ""
+    made = card.run["provenance"]
+    commands = [*reversed(made["ancestors"]), shlex.join(made["command"])]
+    also = "\n\nEach gives the weights that the next one begins with." if made["ancestors"] else ""
     return "## Made by\n\n```\n" + "\n".join(commands) + "\n```" + also
 
 
-def _measured(metrics: Mapping[str, Any], unit: str) -> str:
-    """Every number of metrics.json, the groups' under the group's name; matrices are left to that file."""
+def _measured(metrics: Values, unit: str) -> str:
+    """Return a table of all numbers in metrics.json except matrices; a group's numbers are under its name."""
     rows = []
     for name, value in metrics.items():
         words = name.replace("_", " ")
@@ -123,12 +128,12 @@ def _confusions(card: Card) -> list[str]:
     return points
 
 
-def _settings(run: Mapping[str, Any]) -> str:
+def _settings(run: Values) -> str:
     tables = {table: {k: v for k, v in run[table].items() if v is not None} for table in TABLES}
     return "## Settings\n\n```toml\n" + tomli_w.dumps(tables).strip() + "\n```"
 
 
-def _number(value: Any) -> str:
+def _number(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 

@@ -1,13 +1,17 @@
 """The verb `saccade models`. Torch-free until it runs."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from saccade.terminal.arguments import AsJson, RunPath
 
-app = typer.Typer(help="List the trained networks that come with Saccade, or make one.", invoke_without_command=True)
+if TYPE_CHECKING:
+    from saccade.shipped.catalogue import ShippedNetwork
+
+app = typer.Typer(help="List the trained networks that come with Saccade, or add one.", invoke_without_command=True)
 
 
 @app.callback()
@@ -18,28 +22,46 @@ def models(ctx: typer.Context, as_json: AsJson = False) -> None:
     from saccade.shipped import catalogue
     from saccade.terminal import screen
 
-    found = catalogue.listing()
+    networks = catalogue.listing()
     if as_json:
-        screen.give({"models": found}, as_json=True)
+        screen.give({"models": networks}, as_json=True)
     else:
-        screen.show_models(found)
+        show_models(networks)
 
 
 @app.command()
 def add(
     run: RunPath,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name.", show_default=False)],
-    about: Annotated[str, typer.Option(help="A line that says what it is.", show_default=False)],
-    bad_at: Annotated[list[str] | None, typer.Option(help="What it is bad at; may be given again.")] = None,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the shipped network.", show_default=False)],
+    about: Annotated[str, typer.Option(help="Description of the network in one line.", show_default=False)],
+    bad_at: Annotated[list[str] | None, typer.Option(help="A known weakness; may be repeated.")] = None,
     into: Annotated[
-        Path | None, typer.Option(help="Folder to put it into, instead of the source's saccade/shipped/networks.")
+        Path | None, typer.Option(help="Folder for the network; by default saccade/shipped/networks in the source.")
     ] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Put it in the place of one of that name.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace the shipped network of that name.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make a shipped network of a finished, measured run: weights alone, settings, metrics, curve, model card."""
+    """Make a shipped network from a finished and measured run: weights, settings, metrics, curve and model card."""
     from saccade.shipped import publish
     from saccade.terminal import screen
 
     folder = publish.add(run, name, about, bad_at or (), into, replace=replace)
     screen.give({"wrote": [str(file) for file in sorted(folder.iterdir())]}, as_json=as_json)
+
+
+def show_models(networks: "Sequence[ShippedNetwork]") -> None:
+    """Print a table of the shipped networks, and the paths of their model cards."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table()
+    for heading in ("name", "system", "what", "measured", "MB"):
+        table.add_column(heading, no_wrap=heading == "name")
+    for network in networks:
+        measured = ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in network["headline"].items())
+        megabytes = f"{network['bytes'] / 1e6:.1f}"
+        table.add_row(network["name"], network["system"], network["what"], measured, megabytes)
+    console = Console(highlight=False)
+    console.print(table)
+    for network in networks:
+        console.print(network["card"], markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Make a shipped network (`recurrent.shipped`) of a finished run: its weights, settings, metrics, curve and card."""
+"""Make a shipped network from a finished run: weights, settings, metrics, learning curve and model card."""
 
 import json
 import re
@@ -6,9 +6,10 @@ import shlex
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from saccade.errors import InputError
+from saccade.json_types import Record
 from saccade.pipeline.checkpoint import checkpoints
 from saccade.pipeline.checkpoint.atomic_files import read_json, unwritable, write_json, write_whole
 from saccade.pipeline.checkpoint.locate import NETWORKS, WEIGHTS, is_shipped, results_folder
@@ -21,51 +22,52 @@ from saccade.shipped.card import Card, write_card
 from saccade.shipped.catalogue import size
 
 MOST_BYTES = 12_000_000
-"""All shipped networks together."""
+"""Largest total size of all shipped networks."""
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+class RunHistory(NamedTuple):
+    """The parts of a run that its model card needs."""
+
+    record: Record
+    """The content of run.json."""
+    log: list[Record]
+    """The lines of log.jsonl, or of a shipped network's curve.jsonl."""
 
 
 def add(
     run: Path, name: str, about: str, bad_at: Sequence[str] = (), into: Path | None = None, *, replace: bool = False
 ) -> Path:
-    """Write the folder NAME of a finished and measured run into the package `models`, or into the folder `into`.
+    """Write the folder NAME of a finished and measured run into `saccade/shipped/networks`, or into the folder `into`.
 
-    Of the checkpoint it keeps the weights alone, the averaged ones where an average was kept. `about` says in a line
-    what it is, `bad_at` what it is bad at beside what the metrics show. The folder is whole or absent. The run may be
-    itself a shipped network that was measured anew: its weights, settings and curve stay as they are.
+    Of the checkpoint only the weights are kept: the averaged ones, if the run kept an average. An interrupted call
+    leaves no folder. The run may also be a shipped network that was measured again: its weights, settings and curve
+    stay the same.
+
+    Args:
+        about: description of the network in one line.
+        bad_at: known weaknesses that the metrics do not show.
 
     Raises:
-        InputError: a run that is unfinished or has no metrics of the test images; a name that is taken or no name;
-            more than 12 MB in all; a folder that cannot be written to.
+        InputError: a run that is unfinished or has no metrics of the test split; an invalid or existing name; more
+            than 12 MB in total; a folder that cannot be written to.
     """
     into = into or _source_tree()
     target = into / name
     if not NAME.fullmatch(name):
-        raise InputError("a name of small letters, digits and hyphens", repr(name), "choose another")
+        raise InputError("a name of small letters, digits and hyphens", repr(name), "choose another name")
     if target.exists() and not replace:
         raise InputError("a new name", f"{target}, which exists", "give --replace, or another name")
     folder = open_run(run)
-    snapshot, metrics = _finished(folder), _measured(folder)
-    _same(folder, snapshot, metrics)
-    (record, log), draft = _told(folder, about), into / f".{name}.draft"
+    snapshot, metrics = _finished(folder), _metrics(folder)
+    _check_step(folder, snapshot, metrics)
+    history, draft = _history(folder, about), into / f".{name}.draft"
     try:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
-        snapshot = _weights_alone(snapshot)
-        saved = checkpoints.save(draft, snapshot)
-        saved.rename(draft / WEIGHTS)
-        write_json(draft / "run.json", record)
-        write_json(draft / "metrics.json", metrics)
-        write_whole(draft / "curve.jsonl", curve(log).encode())
-        card = Card(name, record, metrics, log, (draft / WEIGHTS).stat().st_size, tuple(bad_at))
-        write_whole(draft / "card.md", write_card(card).encode())
-        total = size(draft) + sum(
-            size(other) for other in into.iterdir() if other.is_dir() and other not in (draft, target)
-        )
-        if total > MOST_BYTES:
-            do = "ship a smaller network, or fewer"
-            raise InputError(f"at most {MOST_BYTES:,} bytes of shipped networks", f"{total:,}", do)
+        _write(draft, name, _weights_only(snapshot), history, metrics, bad_at)
+        _check_size(into, draft, target)
         if replace:
             shutil.rmtree(target, ignore_errors=True)
         draft.rename(target)
@@ -76,23 +78,46 @@ def add(
     return target
 
 
+def _write(
+    draft: Path, name: str, snapshot: Snapshot, history: RunHistory, metrics: Record, bad_at: Sequence[str]
+) -> None:
+    """Write the five files of a shipped network."""
+    checkpoints.save(draft, snapshot).rename(draft / WEIGHTS)
+    write_json(draft / "run.json", history.record)
+    write_json(draft / "metrics.json", metrics)
+    write_whole(draft / "curve.jsonl", curve(history.log).encode())
+    card = Card(name, history.record, metrics, history.log, (draft / WEIGHTS).stat().st_size, tuple(bad_at))
+    write_whole(draft / "card.md", write_card(card).encode())
+
+
+def _check_size(into: Path, draft: Path, target: Path) -> None:
+    """Check the total size of the shipped networks after `draft` replaces `target`."""
+    others = [folder for folder in into.iterdir() if folder.is_dir() and folder not in (draft, target)]
+    total = size(draft) + sum(map(size, others))
+    if total > MOST_BYTES:
+        do = "ship a smaller network, or fewer"
+        raise InputError(f"at most {MOST_BYTES:,} bytes of shipped networks", f"{total:,}", do)
+
+
 def _source_tree() -> Path:
-    """The package `models` of a source checkout; an installed one is nobody's to write to."""
+    """Return the folder of the shipped networks in a source checkout; an installed package is not written to."""
     if (NETWORKS.parents[2] / "pyproject.toml").exists():
         return NETWORKS
-    raise InputError("a source checkout of Saccade", "an installed one", "name a folder with --into")
+    raise InputError("a source checkout of Saccade", "an installed package", "name a folder with --into")
 
 
 def _finished(folder: RunFolder) -> Snapshot:
+    """Return the last checkpoint of a finished run."""
     snapshot = checkpoints.trained(folder.path)
     if snapshot is None or not snapshot.finished:
         found = "no checkpoint" if snapshot is None else f"step {snapshot.step} of {snapshot.facts.get('steps')}"
-        do = "train it to its end: the same command goes on"
+        do = "repeat the training command to finish it"
         raise InputError("a finished run", f"{found} in {folder.path}", do)
     return snapshot
 
 
-def _measured(folder: RunFolder) -> dict[str, Any]:
+def _metrics(folder: RunFolder) -> Record:
+    """Return the metrics of a run on the test split."""
     do = f"measure it first: saccade {folder.run.system} eval {folder.path}"
     path = results_folder(folder.path)
     if not (path / "metrics.json").exists():
@@ -103,15 +128,16 @@ def _measured(folder: RunFolder) -> dict[str, Any]:
     return metrics
 
 
-def _same(folder: RunFolder, snapshot: Snapshot, metrics: dict[str, Any]) -> None:
-    """An evaluation says which step it measured, since it does; an older one is believed."""
+def _check_step(folder: RunFolder, snapshot: Snapshot, metrics: Record) -> None:
+    """Check that the metrics are of the checkpoint's step; metrics of older versions name no step and pass."""
     if metrics.get("step", snapshot.step) != snapshot.step:
         found = f"metrics of step {metrics['step']} in {folder.path}"
         do = f"measure it again: saccade {folder.run.system} eval {folder.path}"
         raise InputError(f"metrics of the last step, {snapshot.step}", found, do)
 
 
-def _weights_alone(snapshot: Snapshot) -> Snapshot:
+def _weights_only(snapshot: Snapshot) -> Snapshot:
+    """Return a snapshot without the optimizer, with the averaged weights if there are any."""
     groups = {name.split("/", 1)[0] for name in snapshot.tensors}
     prefix = "ema/" if "ema" in groups else "model/"
     kept = {f"model/{k.removeprefix(prefix)}": t for k, t in snapshot.tensors.items() if k.startswith(prefix)}
@@ -119,24 +145,25 @@ def _weights_alone(snapshot: Snapshot) -> Snapshot:
     return snapshot._replace(tensors=kept, facts=snapshot.facts | {"averaged": averaged})
 
 
-def _told(folder: RunFolder, about: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The run.json and the log that the card is made of; a shipped network has its own, the log thinned to a curve."""
+def _history(folder: RunFolder, about: str) -> RunHistory:
+    """Return the run.json and the log for the card; a shipped network has its own, with the log thinned to a curve."""
     data = read_record(folder.path) | to_dict(folder.run)
     if not is_shipped(folder.path):
         log = read_log(folder.path)
-        return _record(folder, data, about, log), log
+        return RunHistory(_record(folder, data, about, log), log)
     lines = (folder.path / "curve.jsonl").read_text(encoding="utf-8").splitlines()
-    return data | {"provenance": folder.provenance | {"about": about}}, [json.loads(line) for line in lines]
+    record = data | {"provenance": {**folder.provenance, "about": about}}
+    return RunHistory(record, [json.loads(line) for line in lines])
 
 
-def _record(folder: RunFolder, data: dict[str, Any], about: str, log: list[dict[str, Any]]) -> dict[str, Any]:
-    """run.json without the places of the machine that it was trained on, and with what the card says."""
+def _record(folder: RunFolder, data: Record, about: str, log: list[Record]) -> Record:
+    """Return the content of run.json without the paths of the machine, and with the provenance that the card shows."""
     if "data_dir" in data["data"]:
         data["data"] = data["data"] | {"data_dir": None}
     if start := folder.run.train.start_from:
         data["train"] = data["train"] | {"start_from": Path(start).name}
-    made = {key: value for key, value in folder.provenance.items() if key != "command"}
-    data["provenance"] = made | {
+    kept = {key: value for key, value in folder.provenance.items() if key != "command"}
+    data["provenance"] = kept | {
         "command": shlex.split(command(folder.provenance)),
         "ancestors": _ancestors(folder),
         "about": about,
@@ -148,17 +175,19 @@ def _record(folder: RunFolder, data: dict[str, Any], about: str, log: list[dict[
 
 
 def _ancestors(folder: RunFolder) -> list[str]:
-    """The commands of the runs whose weights this one began with, the last one first; a shipped network knows those
-    before it, whose folders may be gone."""
-    found: list[str] = []
+    """Return the commands of the earlier runs that the weights come from, the latest first.
+
+    The provenance of a shipped network lists its own ancestors, whose run folders may be deleted.
+    """
+    commands: list[str] = []
     start = folder.run.train.start_from
-    while start is not None and len(found) < 10:
+    while start is not None and len(commands) < 10:
         try:
             before = open_run(start)
         except InputError:
-            return [*found, f"(a run named {Path(start).name}, which is no longer there)"]
-        found.append(command(before.provenance))
-        if isinstance(known := before.provenance.get("ancestors"), list):
-            return [*found, *map(str, known)]
+            return [*commands, f"(a run named {Path(start).name}, which is no longer there)"]
+        commands.append(command(before.provenance))
+        if isinstance(listed := before.provenance.get("ancestors"), list):
+            return [*commands, *map(str, listed)]
         start = before.run.train.start_from
-    return found
+    return commands

@@ -1,7 +1,7 @@
-"""Train and measure what is missing of a paper's table, several runs at once, on one machine or on many.
+"""Train and measure the missing runs of a paper's table, several at once, on one machine or on many.
 
-A run is one task; joblib's processes take them one by one. Machines that share the folder of the runs share the work
-too: a run folder is locked while it is trained, and whoever finds it locked takes another.
+A run is one task; joblib's worker processes take the tasks one by one. Machines that share the folder of the runs also
+share the work: a run folder is locked during its training, and a worker skips a locked folder.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ Status = Literal["trained", "finished", "elsewhere", "failed"]
 
 
 class Outcome(NamedTuple):
-    """What became of a task: trained now, finished before, in work elsewhere, or failed for the reason in `text`."""
+    """The result of a task: trained now, finished before, locked by another process, or failed (reason in `text`)."""
 
     task: Task
     status: Status
@@ -45,12 +45,15 @@ def reproduce(
     *,
     jobs: int = 1,
     threads: int = 0,
-    tell: Callable[[Outcome], None],
+    report: Callable[[Outcome], None],
 ) -> list[Outcome]:
-    """Train and measure rows with seeds in folders of `out`, `jobs` at once; `tell` hears of each as it ends.
+    """Train and measure rows with seeds in folders of `out`, `jobs` at once.
 
-    What is finished is passed over, what was interrupted goes on; a failure stops nothing but the rows after it. A run
-    that another process is at work on is passed over, and tried again when all others are done.
+    Finished runs are skipped and interrupted runs resumed. A failure stops only the rows that begin with its
+    weights. A run that another process is training is skipped, and tried again after all others.
+
+    Args:
+        report: called with the outcome of each run when it ends.
     """
     outcomes: list[Outcome] = []
     for wave in waves(rows, names, seeds, out):
@@ -60,23 +63,23 @@ def reproduce(
                 ready.append(task)
             else:
                 outcomes.append(missing)
-                tell(missing)
+                report(missing)
         if threads:
             ready = [t._replace(run=replace(t.run, train=replace(t.run.train, threads=threads))) for t in ready]
-        done = _all(ready, jobs, tell)
+        done = _all(ready, jobs, report)
         again = [outcome.task for outcome in done if outcome.status == "elsewhere"]
         outcomes += [outcome for outcome in done if outcome.status != "elsewhere"]
-        outcomes += _all(again, jobs, tell)
+        outcomes += _all(again, jobs, report)
     return outcomes
 
 
 def work(task: Task, quiet: bool = False) -> Outcome:
-    """Train and measure one task, as far as that is not done; never raises but for the person's own interruption."""
-    if (known := _settled(task)) is not None:
-        return known
+    """Train and measure one task unless it is finished; raises nothing except KeyboardInterrupt and Stopped."""
+    if (settled := _settled(task)) is not None:
+        return settled
     try:
         with open(os.devnull, "w") as nowhere, contextlib.ExitStack() as stack:
-            if quiet:  # several trainings would write into one another's lines; log.jsonl has it all
+            if quiet:  # lines of parallel trainings would mix; log.jsonl has the same content
                 stack.enter_context(contextlib.redirect_stderr(nowhere))
             reporter = None if quiet else screen.Meter(systems.spec(task.run.system))
             train_run(task.run, task.folder, reporter=reporter)
@@ -87,14 +90,15 @@ def work(task: Task, quiet: bool = False) -> Outcome:
 
 
 def train_each(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
-    """`work` on every task, `jobs` at once: the outcomes as they come, those that need no training first.
+    """Run `work` on every task, `jobs` at once; yield the outcomes as they come, finished tasks first.
 
-    One is worked on here; several are joblib's processes. One that is killed fails the tasks that are left.
+    A single task runs in this process, several in joblib's worker processes. If a worker is killed, the remaining tasks
+    fail.
     """
     left = {}
     for task in tasks:
-        if (known := _settled(task)) is not None:
-            yield known
+        if (settled := _settled(task)) is not None:
+            yield settled
         else:
             left[task.folder] = task
     if jobs == 1 or len(left) < 2:
@@ -108,11 +112,12 @@ def train_each(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
             yield outcome
     except TerminatedWorkerError:
         for task in left.values():
-            yield Outcome(task, "failed", "expected a process to live, found it killed; the same command goes on")
+            text = "expected the worker process to finish, found it killed; repeat the command to resume"
+            yield Outcome(task, "failed", text)
 
 
 def is_finished(task: Task) -> bool:
-    """Whether a task's run folder holds the last step of this very run, and its metrics.
+    """Return True if a task's run folder has the last checkpoint of the same run, and its metrics.
 
     Raises:
         InputError: another run's folder, or another version's.
@@ -130,7 +135,7 @@ def is_finished(task: Task) -> bool:
 
 
 def _settled(task: Task) -> Outcome | None:
-    """What becomes of a task that needs no training: it is finished, or its folder is another's; else None."""
+    """Return the outcome of a task that is finished or whose folder holds another run; None if it must be trained."""
     try:
         return Outcome(task, "finished", "") if is_finished(task) else None
     except Exception as error:
@@ -138,18 +143,18 @@ def _settled(task: Task) -> Outcome | None:
 
 
 def _stopped(task: Task, error: Exception) -> Outcome:
-    """What becomes of a task that an exception ended."""
+    """Return the outcome of a task that ended with an exception."""
     if isinstance(error, Busy):
         return Outcome(task, "elsewhere", error.found)
     if isinstance(error, InputError):
         return Outcome(task, "failed", str(error))
     if os.environ.get("SACCADE_DEBUG"):
         traceback.print_exception(error)
-    return Outcome(task, "failed", f"{type(error).__name__}: {error}; SACCADE_DEBUG=1 shows where it is")
+    return Outcome(task, "failed", f"{type(error).__name__}: {error}; set SACCADE_DEBUG=1 for the traceback")
 
 
 def _missing(before: str | None, task: Task, out: Path, outcomes: Sequence[Outcome]) -> Outcome | None:
-    """What becomes of a task whose row before it is not there; None where nothing is missing."""
+    """Return the outcome of a task whose starting weights are missing; None if they exist or it needs none."""
     if before is None:
         return None
     folder = folder_of(out, before, task.run.train.seed)
@@ -159,9 +164,9 @@ def _missing(before: str | None, task: Task, out: Path, outcomes: Sequence[Outco
     return Outcome(task, status, f"it begins with the weights of {before}, which are not there yet")
 
 
-def _all(tasks: Sequence[Task], jobs: int, tell: Callable[[Outcome], None]) -> list[Outcome]:
-    found = []
+def _all(tasks: Sequence[Task], jobs: int, report: Callable[[Outcome], None]) -> list[Outcome]:
+    outcomes = []
     for outcome in train_each(tasks, jobs):
-        found.append(outcome)
-        tell(outcome)
-    return found
+        outcomes.append(outcome)
+        report(outcome)
+    return outcomes

@@ -1,4 +1,4 @@
-"""A paper's table as a TOML file: its rows, each a run with the paper's number, and the order they are trained in."""
+"""A paper's table as a TOML file: rows, each a run with the paper's numbers, and the order of their training."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from saccade.pipeline.toml_config import read_facts, read_run
 
 
 class Row(NamedTuple):
-    """A row: its run (of seed 0, unless it says otherwise), the paper's numbers by metric, and the row before it."""
+    """A row: its run (seed 0 unless set), the paper's numbers by metric, and the row whose weights it begins with."""
 
     name: str
     run: AnyRun
@@ -21,7 +21,7 @@ class Row(NamedTuple):
 
 
 class Task(NamedTuple):
-    """A row with one seed, and the run folder it is trained in."""
+    """A row with one seed, and its run folder."""
 
     row: str
     run: AnyRun
@@ -32,26 +32,27 @@ def read_rows(path: Path | str) -> dict[str, Row]:
     """Read all rows of a TOML file.
 
     Raises:
-        InputError: no readable file, no rows, a row of no system, or one that is no run.
+        InputError: an unreadable file, no rows, or a row with an unknown system or invalid settings.
     """
-    facts = read_facts(path)
-    if not facts:
-        raise InputError("a TOML file with a row or more, [rows.NAME]", f"none in {path}", "name an experiments/*.toml")
+    entries = read_facts(path)
+    if not entries:
+        do = "name an experiments/*.toml"
+        raise InputError("a TOML file with at least one row, [rows.NAME]", f"none in {path}", do)
     rows = {}
-    for name, said in facts.items():
-        system = said.get("system")
+    for name, entry in entries.items():
+        system = entry.get("system")
         if not isinstance(system, str) or system not in systems.names():
             found = f"{system!r:.40} for row {name} of {path}"
             raise InputError(
                 f"a system: {', '.join(systems.names())}", found, 'write system = "..." at the top, or in the row'
             )
-        paper = {key.removeprefix("paper_"): value for key, value in said.items() if key.startswith("paper_")}
-        rows[name] = Row(name, read_run(path, system, systems.spec(system), name), paper, said.get("after"))
+        paper = {key.removeprefix("paper_"): value for key, value in entry.items() if key.startswith("paper_")}
+        rows[name] = Row(name, read_run(path, system, systems.spec(system), name), paper, entry.get("after"))
     return rows
 
 
 def choose(rows: Mapping[str, Row], names: Sequence[str] | None, path: Path | str) -> list[str]:
-    """The rows asked for (all if none is named) and those that must come before them, in the file's order.
+    """Return the named rows (all by default) and those whose weights they begin with, in the file's order.
 
     Raises:
         InputError: an unknown row, or rows that wait for each other.
@@ -74,30 +75,31 @@ def choose(rows: Mapping[str, Row], names: Sequence[str] | None, path: Path | st
 
 
 def read_seeds(text: str) -> list[int]:
-    """Seeds from "0,1,2".
+    """Return the seeds in a text such as "0,1,2".
 
     Raises:
-        InputError: no number, a negative one, or one that comes twice.
+        InputError: a word that is no whole number, a negative number, or a repeated one.
     """
     words = [word.strip() for word in text.split(",")]
     if not all(word.isdecimal() for word in words) or len(set(map(int, words))) < len(words):
-        raise InputError("different whole numbers, by commas, as in 0,1,2", f"{text!r} for --seeds", "change them")
+        found = f"{text!r} for --seeds"
+        raise InputError("different whole numbers separated by commas, as in 0,1,2", found, "change them")
     return [int(word) for word in words]
 
 
 def waves(rows: Mapping[str, Row], names: Iterable[str], seeds: Sequence[int], out: Path) -> list[list[Task]]:
-    """The tasks, in groups that may be trained at once; each group needs none but those before it."""
-    found: dict[int, list[Task]] = {}
+    """Return the tasks in groups that can be trained in parallel; a group depends only on earlier groups."""
+    by_depth: dict[int, list[Task]] = {}
     for name in names:
         depth, before = 0, rows[name].after
         while before is not None:
             depth, before = depth + 1, rows[before].after
-        found.setdefault(depth, []).extend(task(rows[name], seed, out) for seed in seeds)
-    return [found[depth] for depth in sorted(found)]
+        by_depth.setdefault(depth, []).extend(task(rows[name], seed, out) for seed in seeds)
+    return [by_depth[depth] for depth in sorted(by_depth)]
 
 
 def task(row: Row, seed: int, out: Path) -> Task:
-    """A row with a seed: it begins with the weights that the row before it got with this seed."""
+    """Return the task of a row and a seed; it begins with the weights of `row.after` and the same seed, if set."""
     train = replace(row.run.train, seed=seed)
     if row.after is not None:
         train = replace(train, start_from=str(folder_of(out, row.after, seed)))
@@ -105,5 +107,5 @@ def task(row: Row, seed: int, out: Path) -> Task:
 
 
 def folder_of(out: Path, row: str, seed: int) -> Path:
-    """The run folder of a row and a seed."""
+    """Return the run folder of a row and a seed."""
     return out / f"{row}-seed-{seed}"

@@ -1,13 +1,14 @@
-"""A paper's table beside ours: finished runs, collected and grouped by row, as Markdown and JSON.
+"""A paper's table with our results: finished runs, grouped by row, as Markdown and JSON.
 
-The JSON keeps every run's settings, facts and metrics, so that a table can be made again, and grow, when the run
-folders are gone. Runs that depart from their row's settings stand in lines of their own, the departures named.
+The JSON keeps the settings, provenance and metrics of every run, so that the table can be written again, and extended,
+after the run folders are deleted. Runs whose settings differ from their row's have lines of their own, which name the
+differences (departures).
 """
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 from saccade.pipeline import systems
 from saccade.pipeline.checkpoint.atomic_files import unwritable, write_json, write_whole
@@ -18,32 +19,60 @@ from saccade.tables.rows import Row
 
 
 class Line(NamedTuple):
-    """A line of the table: runs of one row that differ only in their seed, and how they depart from the row."""
+    """A line of the table: runs of one row that differ only in their seed, and their departures from the row."""
 
     row: Row
     departures: tuple[str, ...]
     records: list[Record]
 
 
+class Spread(TypedDict):
+    """A metric over the seeds; the deviation is None for a single seed."""
+
+    mean: float
+    deviation: float | None
+    lowest: float
+    highest: float
+    each: list[float]
+
+
+class LineSummary(TypedDict):
+    """A line of the table as JSON."""
+
+    row: str
+    departures: list[str]
+    paper: dict[str, float]
+    measured: dict[str, Spread]
+    seeds: list[int]
+    train_minutes: list[float]
+    commits: list[str]
+    made_by: str
+
+
 def check(results: Path, file: Path, rows: Mapping[str, Row]) -> None:
-    """That the tables in a folder can be added to: to be asked before hours of training.
+    """Check that the tables in a folder can be extended; call it before the training.
 
     Raises:
-        InputError: another version's JSON is there.
+        InputError: the folder has a JSON of another version.
     """
     _lines(rows, _kept(results, file))
 
 
 def write_tables(out: Path, results: Path, file: Path, rows: Mapping[str, Row]) -> tuple[list[str], list[str]]:
-    """Collect the finished runs of `out` into NAME.md and NAME.json in `results`, and their curves in curves/NAME/.
+    """Write the finished runs of `out` into NAME.md and NAME.json in `results`, and their curves into curves/NAME/.
 
-    What the JSON held before, and is not among them, stays. The files written, and what could not be used, and why.
+    Earlier runs in the JSON that are not among them are kept.
+
+    Returns:
+        The written files, and a line for each run that could not be used.
 
     Raises:
-        InputError: another version's JSON is there; a folder that cannot be written to.
+        InputError: the folder has a JSON of another version, or cannot be written to.
     """
-    gathered, odd = gather(out, rows, file)
-    new = [record | {"curve": f"curves/{file.stem}/{curve_name(record)}"} for record, _ in gathered]
+    gathered, left_out = gather(out, rows, file)
+    new = [record for record, _ in gathered]
+    for record in new:
+        record["curve"] = f"curves/{file.stem}/{curve_name(record)}"
     merged = {identity(record, rows): record for record in [*_kept(results, file), *new]}
     records = sorted(merged.values(), key=lambda record: (record["row"], record["train"]["seed"]))
     lines, name = _lines(rows, records), file.stem
@@ -56,10 +85,10 @@ def write_tables(out: Path, results: Path, file: Path, rows: Mapping[str, Row]) 
     tables = {"format": FORMAT, "experiment": name, "lines": summary, "runs": records}
     wrote = [write_json(results / f"{name}.json", tables), results / f"{name}.md"]
     write_whole(wrote[1], markdown(file, rows, lines).encode())
-    for record, (_, learned) in zip(new, gathered, strict=True):
-        wrote.append(results / record["curve"])
-        write_whole(wrote[-1], learned.encode())
-    return [str(path) for path in wrote], odd
+    for record, curve in gathered:
+        wrote.append(results / record.get("curve", ""))
+        write_whole(wrote[-1], curve.encode())
+    return [str(path) for path in wrote], left_out
 
 
 def _kept(results: Path, file: Path) -> list[Record]:
@@ -68,18 +97,21 @@ def _kept(results: Path, file: Path) -> list[Record]:
 
 
 def _lines(rows: Mapping[str, Row], records: Iterable[Record]) -> list[Line]:
-    """The lines of records that still have their row."""
+    """Return the lines of the records whose row is still in the file."""
     return group(rows, [r for r in records if r["row"] in rows and r["system"] == rows[r["row"]].run.system])
 
 
 def group(rows: Mapping[str, Row], records: Iterable[Record]) -> list[Line]:
-    """The lines of a table in its rows' order, the row's own settings first; a row without runs has a line too."""
-    found: dict[tuple[str, tuple[str, ...]], list[Record]] = {(name, ()): [] for name in rows}
+    """Return the lines of a table in the order of its rows, those without departures first.
+
+    A row without runs has a line too.
+    """
+    grouped: dict[tuple[str, tuple[str, ...]], list[Record]] = {(name, ()): [] for name in rows}
     for record in records:
-        found.setdefault((record["row"], departures(record, rows[record["row"]])), []).append(record)
+        grouped.setdefault((record["row"], departures(record, rows[record["row"]])), []).append(record)
     order = list(rows)
-    keys = sorted(found, key=lambda key: (order.index(key[0]), key[1] != ()))
-    lines = [Line(rows[name], said, found[name, said]) for name, said in keys]
+    keys = sorted(grouped, key=lambda key: (order.index(key[0]), key[1] != ()))
+    lines = [Line(rows[name], differing, grouped[name, differing]) for name, differing in keys]
     return [line for line in lines if line.records or not line.departures]
 
 
@@ -89,15 +121,16 @@ def markdown(file: Path, rows: Mapping[str, Row], lines: Sequence[Line]) -> str:
     known = [metric for metric in _columns(rows) if any(_values(line, metric) for line in lines)]
     names = [metric.heading for metric in known]
     head = ["row", "paper", "measured", *names, "seeds", "epochs", "minutes", "parameters", "commit", "made by"]
-    body = [_cells(line, measure, known, file) for line in lines]
+    body = [_cells(line, known, file) for line in lines]
     text = [f"# {file.stem}", "", measure.note or measure.key, ""]
     text += ["Mean (and range) over the seeds. Minutes are wall time of training, whatever else the machine did.", ""]
     table = [head, ["---"] * len(head), *body]
     return "\n".join(text + ["| " + " | ".join(cells) + " |" for cells in table]) + "\n"
 
 
-def _cells(line: Line, measure: Metric, known: Sequence[Metric], file: Path) -> list[str]:
+def _cells(line: Line, known: Sequence[Metric], file: Path) -> list[str]:
     row, records = line.row, line.records
+    measure = systems.spec(row.run.system).headline  # rows of several systems may stand in one table
     name = row.name + (f" ({'; '.join(line.departures)})" if line.departures else "")
     commits = sorted({_commit(record) for record in records})
     seeds = ", ".join(str(record["train"]["seed"]) for record in records)
@@ -111,8 +144,8 @@ def _cells(line: Line, measure: Metric, known: Sequence[Metric], file: Path) -> 
     return [name, paper, _range(_values(line, measure)) or "not trained", *others, *tail]
 
 
-def _summary(line: Line, file: Path) -> dict[str, Any]:
-    """Return a line as JSON: the paper's number, and of each of ours the mean, deviation, range and every seed's."""
+def _summary(line: Line, file: Path) -> LineSummary:
+    """Return a line as JSON."""
     headline, *others = systems.spec(line.row.run.system).metrics
     numbers = {headline.name: _spread(values)} if (values := _values(line, headline)) else {}
     numbers |= {metric.heading: _spread(values) for metric in others if (values := _values(line, metric))}
@@ -129,7 +162,7 @@ def _summary(line: Line, file: Path) -> dict[str, Any]:
 
 
 def _made_by(line: Line, file: Path) -> str:
-    """The command that makes a line: this one's, or where settings were overridden, the training's own."""
+    """Return the command that reproduces a line: `saccade reproduce`, or the training command if it has departures."""
     if line.departures:
         return command(line.records[0]["provenance"], without=("--seed",))
     seeds = sorted(record["train"]["seed"] for record in line.records) or [0, 1, 2]
@@ -144,11 +177,11 @@ def _measure(rows: Mapping[str, Row]) -> Metric:
 
 def _columns(rows: Mapping[str, Row]) -> list[Metric]:
     """Return the further metrics of all systems in the table, each once."""
-    found: dict[str, Metric] = {}
+    columns: dict[str, Metric] = {}
     for name in dict.fromkeys(row.run.system for row in rows.values()):
         for metric in systems.spec(name).metrics[1:]:
-            found.setdefault(metric.key, metric)
-    return list(found.values())
+            columns.setdefault(metric.key, metric)
+    return list(columns.values())
 
 
 def _samples(line: Line, metric: Metric) -> str:
@@ -159,8 +192,8 @@ def _samples(line: Line, metric: Metric) -> str:
 
 
 def _values(line: Line, metric: Metric) -> list[float]:
-    found = (metric.value(record["metrics"]) for record in line.records)
-    return [value for value in found if value is not None]
+    values = (metric.value(record["metrics"]) for record in line.records)
+    return [value for value in values if value is not None]
 
 
 def _range(values: Sequence[float], digits: int = 2) -> str:
@@ -170,10 +203,13 @@ def _range(values: Sequence[float], digits: int = 2) -> str:
     return mean if len(values) == 1 else f"{mean} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 
-def _spread(values: Sequence[float]) -> dict[str, Any]:
-    deviation = statistics.stdev(values) if len(values) > 1 else None
-    return {"mean": statistics.mean(values), "deviation": deviation, "lowest": min(values), "highest": max(values)} | {
-        "each": list(values)
+def _spread(values: Sequence[float]) -> Spread:
+    return {
+        "mean": statistics.mean(values),
+        "deviation": statistics.stdev(values) if len(values) > 1 else None,
+        "lowest": min(values),
+        "highest": max(values),
+        "each": list(values),
     }
 
 

@@ -1,35 +1,42 @@
-"""Config dataclasses as command-line options: a field is an option, its docstring the help, its constraints shown.
+"""Config dataclasses as command-line options: a field becomes an option, with its docstring as the help.
 
-A command gets a signature made from the fields, which is all that typer reads; what the user really typed is told
-from the defaults by the source that the parser notes for every option.
+A command gets a signature made from the fields, which is all that typer reads. The parser records the source of every
+option's value; options whose source is the command line are the ones that the user typed.
 """
 
 import dataclasses
 import inspect
 import shlex
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, get_args, get_origin
 
 import typer
 
 from saccade.pipeline import systems
 from saccade.pipeline.config import TABLES, AnyRun, default_run, override
 
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
 BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 PANELS = {"data": "Data (table data in TOML)", "model": "Model (table model)", "train": "Training (table train)"}
+NUMBERS: Mapping[object, Callable[[str], int | float]] = {int: int, float: float}
+
+Given: TypeAlias = Mapping[str, Mapping[str, object]]
+"""The settings that the user typed: table -> field -> value."""
 
 
 def flag(field: str) -> str:
-    """The option of a field: `--batch-size` for batch_size."""
+    """Return the option of a field: `--batch-size` for batch_size."""
     return "--" + field.replace("_", "-")
 
 
-def with_options(command: Callable[..., None], tables: Mapping[str, Any]) -> Callable[..., None]:
+def with_options(command: Callable[..., None], tables: Mapping[str, object]) -> Callable[..., None]:
     """Return `command(ctx, ..., given=...)` with one more option for every field of the config dataclasses in `tables`.
 
-    A table is an instance of a config dataclass, whose values are the defaults.
-
-    `given` receives what the user typed, table -> field -> value, for `apply`.
+    Args:
+        command: its parameter `given` receives what the user typed, for `apply`.
+        tables: instances of config dataclasses by table; their values are the defaults.
     """
     own = [parameter for name, parameter in inspect.signature(command).parameters.items() if name != "given"]
     fields = {table: {option.name: option for option in _options(table, config)} for table, config in tables.items()}
@@ -49,8 +56,8 @@ def with_options(command: Callable[..., None], tables: Mapping[str, Any]) -> Cal
     return wrapped
 
 
-def apply(run: AnyRun, given: Mapping[str, Mapping[str, Any]]) -> AnyRun:
-    """The run with what was typed on the command line in place of its own values.
+def apply(run: AnyRun, given: Given) -> AnyRun:
+    """Return the run with the settings from the command line in place of its own.
 
     Raises:
         InputError: a value out of range; the error names the option.
@@ -59,7 +66,7 @@ def apply(run: AnyRun, given: Mapping[str, Mapping[str, Any]]) -> AnyRun:
 
 
 def typed(run: AnyRun) -> str:
-    """The options that make this run out of its system's defaults, as one would type them; `apply`'s inverse."""
+    """Return the command-line options that turn the system's default run into this run; the inverse of `apply`."""
     default, words = default_run(run.system, systems.spec(run.system)), []
     for table in TABLES:
         own, usual = getattr(run, table), getattr(default, table)
@@ -77,13 +84,16 @@ def _typed(context: typer.Context, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-def _options(table: str, config: Any) -> list[inspect.Parameter]:
-    fields = config.__pydantic_fields__.items()
+def _options(table: str, config: object) -> list[inspect.Parameter]:
+    fields: Mapping[str, FieldInfo] = getattr(config, FIELDS)
     default = lambda name, field: field.default if isinstance(config, type) else getattr(config, name)  # noqa: E731
-    return [_option(name, field, PANELS[table], default(name, field)) for name, field in fields]
+    return [_option(name, field, PANELS[table], default(name, field)) for name, field in fields.items()]
 
 
-def _option(name: str, field: Any, panel: str, default: Any) -> inspect.Parameter:
+FIELDS = "__pydantic_fields__"
+
+
+def _option(name: str, field: "FieldInfo", panel: str, default: object) -> inspect.Parameter:
     bounds = [
         f"{words} {getattr(bound, key):g}"
         for bound in field.metadata
@@ -91,25 +101,25 @@ def _option(name: str, field: Any, panel: str, default: Any) -> inspect.Paramete
         if hasattr(bound, key)
     ]
     text = " ".join((field.description or "").split()) + (f" ({', '.join(bounds)})" if bounds else "")
-    kind = field.annotation
+    kind: Any = field.annotation
     if kind is bool:
         option = typer.Option(f"{flag(name)}/--no-{flag(name)[2:]}", help=text, rich_help_panel=panel)
-    else:  # what is typed reaches the config's own checks as it is, so that the error says what was found
-        parser, metavar = lambda typed: _number(typed, kind), _metavar(kind)
+    else:  # the config checks the typed value itself, so that the error shows it
+        parser, metavar = lambda text: _number(text, kind), _metavar(kind)
         option = typer.Option(flag(name), help=text, rich_help_panel=panel, parser=parser, metavar=metavar)
     annotation = Annotated[kind, option]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def _number(typed: Any, kind: Any) -> Any:
-    """The int or float that a text stands for, if that is what is wanted and it stands for one; else the text."""
+def _number(text: str, kind: object) -> str | int | float:
+    """Return the text as an int or a float if `kind` is that type and the text is one; else the text itself."""
     try:
-        return kind(typed) if kind in (int, float) else typed
+        return NUMBERS[kind](text) if kind in NUMBERS else text
     except ValueError:
-        return typed
+        return text
 
 
-def _metavar(kind: Any) -> str:
+def _metavar(kind: object) -> str:
     if get_origin(kind) is Literal:
         return "|".join(map(str, get_args(kind)))
-    return kind.__name__ if kind in (int, float) else "text"
+    return {int: "int", float: "float"}.get(kind, "text") if isinstance(kind, type) else "text"

@@ -1,6 +1,6 @@
-"""What a person sees: a line that follows training, tables of results, and where things were written. Torch-free.
+"""Terminal output: progress of training, tables of results, names of the written files. Torch-free.
 
-Results go to stdout, everything else to stderr, so that `--json` leaves one JSON object on stdout.
+Results go to stdout and everything else to stderr, so that `--json` prints only one JSON object on stdout.
 """
 
 import json
@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self, cast
 
 from rich.console import Console
 from rich.markup import escape
@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from saccade.pipeline.systems import AnySpec
+from saccade.terminal.results import Answer, Completions, Neighbours, Reading
 
 PLAIN_EVERY_SECONDS = 10.0
 MOST_CLASSES_SHOWN = 20
@@ -23,7 +24,7 @@ MOST_GAZES_SHOWN = 4
 
 
 class Event(Protocol):
-    """What the training loop reports."""
+    """A report of the training loop."""
 
     @property
     def step(self) -> int: ...
@@ -44,31 +45,24 @@ class Event(Protocol):
 
 
 def say(text: str) -> None:
-    """A line for the person, on stderr."""
+    """Print a line on stderr."""
     Console(stderr=True).print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def give(result: Mapping[str, Any], *, as_json: bool = False) -> None:
-    """A command's result on stdout: one JSON object, or a line for each file in `wrote` and each command in `next`."""
+def give(result: Mapping[str, object], *, as_json: bool = False) -> None:
+    """Print a command's result on stdout: one JSON object, or a line for each entry of `wrote` and `next`."""
     if as_json:
         print(json.dumps(result))  # noqa: T201
         return
     console = Console(soft_wrap=True, highlight=False, markup=False)
-    for path in result.get("wrote", []):
+    for path in cast(Iterable[str], result.get("wrote", ())):
         console.print(f"wrote {path}")
-    for command in result.get("next", []):
+    for command in cast(Iterable[str], result.get("next", ())):
         console.print(f"next: {command}")
 
 
-def tell_outcome(outcome: Any) -> None:
-    """A line about a run of `saccade reproduce`: its row and seed, and what became of it."""
-    task, words = outcome.task, {"finished": "finished already", "elsewhere": "trained elsewhere"}
-    text = f": {outcome.text}" if outcome.text else ""
-    say(f"{task.row}, seed {task.run.train.seed}: {words.get(outcome.status, outcome.status)}{text}")
-
-
 class Meter:
-    """Follows training: on a terminal a bar that moves, elsewhere a line every ten seconds; warnings once each."""
+    """Progress of a training: a bar on a terminal, elsewhere a line every ten seconds; each warning once."""
 
     def __init__(self, spec: AnySpec) -> None:
         self.spec = spec
@@ -95,11 +89,11 @@ class Meter:
         self.bar.stop()
 
     def say(self, text: str) -> None:
-        """Show a line of text."""
+        """Print a line of text."""
         say(text)
 
     def show(self, event: Event) -> None:
-        """Show how training stands."""
+        """Show a report of the training loop."""
         headline = self.spec.headline
         parts = {"loss": event.loss, **event.terms, headline.name.replace("_", " "): event.health.get(headline.name)}
         numbers = ", ".join(f"{name} {value:.3g}" for name, value in parts.items() if value is not None)
@@ -114,13 +108,14 @@ class Meter:
             self.warned.add(warning)
 
 
-def show_metrics(metrics: Mapping[str, Any], classes: Sequence[str], title: str) -> None:
-    """metrics.json on stdout: a table of its groups and lists, the single facts in a line, the confusion matrix."""
+def show_metrics(metrics: Mapping[str, object], classes: Sequence[str], title: str) -> None:
+    """Print the content of metrics.json: groups and lists as a table, single values in a line, confusion matrices."""
     console = Console(highlight=False)
     table = Table(title=escape(title), show_header=False, title_justify="left")
     table.add_column()
     table.add_column(justify="right")
-    facts, matrices = [], []
+    singles: list[str] = []
+    matrices: list[tuple[str, list[list[int]]]] = []
     for name, value in metrics.items():
         words = name.replace("_", " ")
         if isinstance(value, Mapping):
@@ -134,31 +129,17 @@ def show_metrics(metrics: Mapping[str, Any], classes: Sequence[str], title: str)
             table.add_section()
             table.add_row(f"[bold]{words}[/bold]", _text(value))
         else:
-            facts.append(f"{words} {_text(value)}")
+            singles.append(f"{words} {_text(value)}")
     console.print(table)
-    console.print(", ".join(facts), markup=False)
-    for words, value in matrices:
-        if len(value) == len(classes) <= MOST_CLASSES_SHOWN:
-            console.print(f"{words}: a row a true class, a column an answer", markup=False)
-            console.print(_matrix(value, classes))
-
-
-def show_models(models: Sequence[Mapping[str, Any]]) -> None:
-    """The shipped networks, one a row, as `saccade.shipped.catalogue.listing` gives them."""
-    table = Table()
-    for heading in ("name", "system", "what", "measured", "MB"):
-        table.add_column(heading, no_wrap=heading == "name")
-    for model in models:
-        measured = ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in model["headline"].items())
-        table.add_row(model["name"], model["system"], model["what"], measured, f"{model['bytes'] / 1e6:.1f}")
-    console = Console(highlight=False)
-    console.print(table)
-    for model in models:
-        console.print(model["card"], markup=False, soft_wrap=True)
+    console.print(", ".join(singles), markup=False)
+    for words, matrix in matrices:
+        if len(matrix) == len(classes) <= MOST_CLASSES_SHOWN:
+            console.print(f"{words}: rows are true classes, columns are answers", markup=False)
+            console.print(_matrix(matrix, classes))
 
 
 def show_table(title: str, rows: Sequence[Mapping[str, str]]) -> None:
-    """Rows of equal columns on stdout, the first column to the left and numbers to the right."""
+    """Print rows as a table on stdout, the first column aligned left and the others right."""
     table = Table(title=title, title_justify="left")
     for place, name in enumerate(rows[0]):
         table.add_column(name, justify="left" if place == 0 else "right")
@@ -167,13 +148,16 @@ def show_table(title: str, rows: Sequence[Mapping[str, str]]) -> None:
     Console(highlight=False).print(table)
 
 
-def answers(readings: Iterable[Any], names: Iterable[Any]) -> list[dict[str, Any]]:
-    """Return the answers to images as JSON holds them: the image's name, and every field of its reading."""
-    return [{"image": name, **reading._asdict()} for reading, name in zip(readings, names, strict=True)]
+def answers(readings: Iterable[Reading], names: Iterable[str | int]) -> list[Answer]:
+    """Return the answers to images as JSON holds them; `names` are the images' files or indices."""
+    return [
+        {"image": name, "label": r.label, "probabilities": r.probabilities, "gaze": r.gaze, "truth": r.truth}
+        for r, name in zip(readings, names, strict=True)
+    ]
 
 
-def show_answers(answers: Sequence[Mapping[str, Any]]) -> None:
-    """For every image that was read: the label, the truth where it is known, probabilities, where the gaze went."""
+def show_answers(answers: Sequence[Answer]) -> None:
+    """Print a table with a row for every image: label, true class if known, probabilities, gaze."""
     gaze_shown = len(answers) <= MOST_GAZES_SHOWN
     table = Table("image", "label", "truth", "probability", "runners-up", *(["gaze (x, y)"] if gaze_shown else []))
     for answer in answers:
@@ -186,29 +170,33 @@ def show_answers(answers: Sequence[Mapping[str, Any]]) -> None:
     Console(highlight=False).print(table)
 
 
-def show_neighbours(found: Mapping[str, Any]) -> None:
-    """How far drawn images are from the nearest training image, and what is usual for images that are no copies."""
-    drawn, usual = found["median_distance"], found["held_out_median_distance"]
-    line = f"median distance to the nearest training image: {drawn:.2f}; of held-out images: {usual:.2f}"
+def show_neighbours(distances: Mapping[str, object]) -> None:
+    """Print the median distance of generated images to the nearest training image; `distances`: a `Neighbours`."""
+    values = cast(Neighbours, distances)
+    generated, held_out = values["median_distance"], values["held_out_median_distance"]
+    line = f"median distance to the nearest training image: {generated:.2f}; of held-out images: {held_out:.2f}"
     Console(highlight=False).print(line)
 
 
-def show_endings(found: Mapping[str, Any]) -> None:
-    """For every ending of an unfinished picture: how well it explains, and keeps, what was given."""
+def show_endings(results: Mapping[str, object]) -> None:
+    """Print a table of the completions of an unfinished picture; `results`: a `Completions`.
+
+    A row has the bound, and how many of the given pixels the completion keeps.
+    """
+    values = cast(Completions, results)
     table = Table("ending", "class", "bound, nats", "KL, nats", "nats a given pixel", "given pixels kept")
-    for number, ending in enumerate(found["endings"], 1):
-        cells = [f"{ending[key]:.1f}" for key in ("bound_nats", "kl_nats")]
+    for number, ending in enumerate(values["endings"], 1):
+        cells = [f"{nats:.1f}" for nats in (ending["bound_nats"], ending["kl_nats"])]
         cells += [f"{ending['nats_per_given_pixel']:.4f}", f"{ending['agreement_percent']:.1f}%"]
         table.add_row(str(number), ending["class"] or "", *cells)
     console = Console(highlight=False)
     console.print(table)
-    before, after = found["amortised_bound_nats"], found["bound_nats"]
-    console.print(
-        f"{found['given_pixels']} given pixels; refining took the mean bound from {before:.1f} to {after:.1f} nats"
-    )
+    before, after = values["amortised_bound_nats"], values["bound_nats"]
+    given = f"{values['given_pixels']} given pixels"
+    console.print(f"{given}; refinement changed the mean bound from {before:.1f} to {after:.1f} nats")
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, list):
         return " ".join(map(_text, value))
     return f"{value:.2f}" if isinstance(value, float) else str(value)

@@ -1,18 +1,18 @@
 """The verbs that every system has: train, eval, gif. Torch-free until a verb runs."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from saccade.errors import InputError
 from saccade.pipeline import systems
-from saccade.pipeline.config import TABLES, default_run, to_dict
+from saccade.pipeline.config import TABLES, AnyRun, default_run, to_dict
 from saccade.pipeline.toml_config import read_run, row_folder, write_run
-from saccade.terminal.arguments import AsJson, Count, DataDir, Index, RunPath, SplitName, StripFile
-from saccade.terminal.options import apply, with_options
+from saccade.terminal.arguments import AsJson, Count, DataDir, Index, RunPath, Split, SplitName, StripFile
+from saccade.terminal.options import Given, apply, with_options
 
 Verb = Callable[..., None]
 
@@ -25,27 +25,31 @@ def verbs_of(system: str) -> dict[str, Verb]:
 
 
 def train_command(system: str, then: Sequence[str] = ()) -> Verb:
-    """Make the verb `train` of a system; `then` are commands to suggest after an evaluation, {} being the run."""
+    """Make the verb `train` of a system; `then` are commands to suggest after an evaluation, with {} for the run."""
     spec = systems.spec(system)
 
     def train(
         ctx: typer.Context,
-        config: Annotated[Path | None, typer.Option(help="TOML file of settings; options override it.")] = None,
-        row: Annotated[str | None, typer.Option(help="Row of that file, where it has rows.")] = None,
+        config: Annotated[Path | None, typer.Option(help="TOML file with settings; options override it.")] = None,
+        row: Annotated[str | None, typer.Option(help="Row of that file, if it has rows.")] = None,
         out: Annotated[Path | None, typer.Option(help="Run folder; by default runs/SYSTEM or runs/FILE/ROW.")] = None,
         fresh: Annotated[
-            bool, typer.Option("--fresh/--resume", help="Start again, or go on where it stopped.")
+            bool, typer.Option("--fresh/--resume", help="Start again, or resume from the last checkpoint.")
         ] = False,
-        evaluate: Annotated[bool, typer.Option("--eval/--no-eval", help="Evaluate on the test examples too.")] = False,
-        tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write OUT/tensorboard too.")] = False,
-        show_config: Annotated[bool, typer.Option("--show-config", help="Print the settings as TOML; stop.")] = False,
+        evaluate: Annotated[
+            bool, typer.Option("--eval/--no-eval", help="Evaluate on the test split after training.")
+        ] = False,
+        tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Also log to OUT/tensorboard.")] = False,
+        show_config: Annotated[
+            bool, typer.Option("--show-config", help="Print the settings as TOML and exit.")
+        ] = False,
         as_json: AsJson = False,
         *,
-        given: dict[str, dict[str, Any]],
+        given: Given,
     ) -> None:
-        """Train a network; the same command again resumes.
+        """Train a network; repeat the command to resume.
 
-        Every setting below is also a key of the file that --config names; what is typed here overrides the file.
+        Every setting below is also a key of the --config file; options on the command line override the file.
         """
         if row is not None and config is None:
             raise InputError("--config with --row", f"--row {row} alone", "name the TOML file with --config")
@@ -54,32 +58,40 @@ def train_command(system: str, then: Sequence[str] = ()) -> Verb:
             typer.echo(json.dumps(to_dict(run)) if as_json else write_run(run).strip())
             return
         out = out or (row_folder(config, row or "") if config else Path("runs", system))
-        from saccade.pipeline.session import train_run
-        from saccade.pipeline.trained import open_trained
-        from saccade.terminal import screen
-
-        result = train_run(run, out, fresh=fresh, tensorboard=tensorboard, reporter=screen.Meter(spec))
-        if result is None:  # one of several processes, and not the one that writes
-            return
-        screen.say("finished" if result["wrote"] else f"{out} is finished already; --fresh starts again")
-        if evaluate and as_json:
-            result["metrics"], files = open_trained(out, system).evaluate()
-            result["wrote"] += files
-        if evaluate and not as_json:
-            screen.give({"wrote": result["wrote"]})
-            evaluate_and_show(system, out, then=then)
-        else:
-            screen.give(result | {"next": [f"saccade {system} eval {out}"]}, as_json=as_json)
+        _train_and_show(run, out, fresh, tensorboard, evaluate, as_json, then)
 
     defaults = default_run(system, spec)
     return with_options(train, {table: getattr(defaults, table) for table in TABLES})
+
+
+def _train_and_show(
+    run: AnyRun, out: Path, fresh: bool, tensorboard: bool, evaluate: bool, as_json: bool, then: Sequence[str]
+) -> None:
+    """Train a run, evaluate it if asked to, and print the results."""
+    from saccade.pipeline.session import train_run
+    from saccade.pipeline.trained import open_trained
+    from saccade.terminal import screen
+
+    reporter = screen.Meter(systems.spec(run.system))
+    result = train_run(run, out, fresh=fresh, tensorboard=tensorboard, reporter=reporter)
+    if result is None:  # one of several processes, which does not write
+        return
+    screen.say("finished" if result["wrote"] else f"{out} is finished already; --fresh starts again")
+    if evaluate and as_json:
+        result["metrics"], files = open_trained(out, run.system).evaluate()
+        result["wrote"] += files
+    if evaluate and not as_json:
+        screen.give({"wrote": result["wrote"]})
+        evaluate_and_show(run.system, out, then=then)
+    else:
+        screen.give(result | {"next": [f"saccade {run.system} eval {out}"]}, as_json=as_json)
 
 
 def eval_command(system: str, then: Sequence[str] = ()) -> Verb:
     """Make the verb `eval` of a system."""
 
     def evaluate(path: RunPath, data_dir: DataDir = None, split: SplitName = "test", as_json: AsJson = False) -> None:
-        """Measure a network on held-out examples; writes metrics.json or metrics-validation.json into RUN."""
+        """Measure a network on held-out examples; write metrics.json or metrics-validation.json into RUN."""
         evaluate_and_show(system, path, data_dir, split, as_json=as_json, then=then)
 
     return evaluate
@@ -92,14 +104,16 @@ def gif_command(system: str) -> Verb:
         path: RunPath,
         index: Index = 0,
         count: Count = 1,
-        out: Annotated[Path | None, typer.Option(help="File (.gif, .webp, .png); or RUN/film-INDEX.gif.")] = None,
+        out: Annotated[
+            Path | None, typer.Option(help="Film file (.gif, .webp, .png); by default RUN/film-INDEX.gif.")
+        ] = None,
         strip: StripFile = None,
-        seconds: Annotated[float, typer.Option(min=0.02, max=10, help="Seconds a step is shown.")] = 0.5,
+        seconds: Annotated[float, typer.Option(min=0.02, max=10, help="Seconds per step.")] = 0.5,
         data_dir: DataDir = None,
         split: SplitName = "test",
         as_json: AsJson = False,
     ) -> None:
-        """Show what the network does with held-out examples, step by step."""
+        """Make a film of the network's steps on held-out examples."""
         from saccade.pipeline.animate import show
         from saccade.pipeline.checkpoint.locate import results_folder
         from saccade.pipeline.trained import open_trained
@@ -116,7 +130,7 @@ def gif_command(system: str) -> Verb:
 
 
 def film_name(stem: str, index: int, count: int) -> str:
-    """Return the default name of a film of `count` examples from `index` on."""
+    """Return the default file name of a film of `count` examples, the first being `index`."""
     return f"{stem}-{index}.gif" if count == 1 else f"{stem}-{index}-to-{index + count - 1}.gif"
 
 
@@ -124,18 +138,19 @@ def evaluate_and_show(
     system: str,
     path: Path,
     data_dir: str | None = None,
-    split: Literal["test", "validation"] = "test",
+    split: Split = "test",
     *,
     as_json: bool = False,
     then: Sequence[str] = (),
-    model: dict[str, Any] | None = None,
-    further: Callable[[Any, Any], dict[str, Any]] | None = None,
+    model: Mapping[str, object] | None = None,
+    further: Callable[[Any, Any], Mapping[str, object]] | None = None,
 ) -> None:
-    """Measure a trained network, and show what was found.
+    """Measure a trained network and print the results.
 
     Args:
-        model: other settings of its model to measure it under.
-        further: from the network and its data to further results.
+        then: commands to suggest afterwards, with {} for the run.
+        model: settings of its model to replace for this evaluation.
+        further: function of the network and its data that returns further results.
     """
     from saccade.pipeline.trained import open_trained
     from saccade.terminal import screen

@@ -255,7 +255,7 @@ def test_a_full_disk_is_one_line(saccade: Any, run: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(checkpoint, "write_json", full)
     answer = saccade("glimpse", "eval", run)
     assert (answer.code, answer.out) == (1, "")
-    assert answer.err == ("saccade: No space left on device at log.jsonl; see to that and run the same command again\n")
+    assert answer.err == ("saccade: No space left on device at log.jsonl; fix that, then run the same command again\n")
 
 
 def test_a_fault_of_our_own_is_one_line_too(saccade: Any, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -268,7 +268,7 @@ def test_a_fault_of_our_own_is_one_line_too(saccade: Any, run: Path, monkeypatch
     monkeypatch.delenv("SACCADE_DEBUG")
     answer = saccade("glimpse", "eval", run)
     assert answer.code == 1
-    assert answer.err.startswith("saccade: ZeroDivisionError: a fault of two lines; a fault of Saccade")
+    assert answer.err.startswith("saccade: ZeroDivisionError: a fault of two lines; this is a bug in Saccade")
     assert answer.err.count("\n") == 1
 
 

@@ -169,7 +169,7 @@ def test_two_processes_write_what_one_does(saccade: Any, place: Path) -> None:
         ("tiny.toml --seeds 1,1", "different whole numbers"),
         ("tiny.toml --jobs 0", "'--jobs'"),
         ("nowhere.toml", "no file nowhere.toml"),
-        ("empty.toml", "a row or more, [rows.NAME], found none in empty.toml"),
+        ("empty.toml", "at least one row, [rows.NAME], found none in empty.toml"),
         ("nobody.toml", "a system: glimpse, draw, baseline, found None for row a of nobody.toml"),
         ("circle.toml", "a, which waits for itself"),
         ("orphan.toml", "a row of orphan.toml, found 'b'"),

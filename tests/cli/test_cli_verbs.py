@@ -66,7 +66,7 @@ def test_the_same_command_on_a_finished_run_changes_nothing(saccade: Any, small:
     words = ["glimpse", "train", *small, "--epochs", "4", "--validation", "100", "--out", run]
     answer = saccade(*words)
     assert answer.code == 0
-    assert "is finished already; --fresh begins anew" in answer.err
+    assert "is finished already; --fresh starts again" in answer.err
     assert contents(run) == before
     assert saccade(*words, "--json").json()["wrote"] == []
 

@@ -54,7 +54,7 @@ def render(found: Found, films: dict[Path, Film], notes: dict[Path, str]) -> byt
         films=films,
         notes=notes,
         faults=found.faults,
-        facts=provenance() | {"command": ["saccade", *sys.argv[1:]]},
+        provenance=provenance() | {"command": ["saccade", *sys.argv[1:]]},
         colours={name: "#" + bytes(getattr(palette, name)).hex() for name in ("GROUND", "INK", "QUIET", "FAINT")},
     )
     return page.encode()

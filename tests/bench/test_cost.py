@@ -8,13 +8,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from saccade.bench.cost import COUNTED_TOO, Answer, multiply_adds, peak_bytes, pixels_read, static, untrained
-from saccade.pipeline.contract import Shape
+from saccade.images.config import Shape
+from tests.images.cases import facts_of
 
 SHAPE = Shape(1, 28, 28, 10)
 
 
 def answer(system: str, model: dict[str, Any], shape: Shape = SHAPE, batch: int = 1) -> tuple[Answer, torch.Tensor]:
-    core, package, config = untrained(system, model, shape)
+    core, package, config = untrained(system, model, facts_of(shape))
     images = torch.rand(batch, *shape[:3], generator=torch.Generator().manual_seed(0))
     return Answer(core, package, config, images), images
 
@@ -96,8 +97,8 @@ def test_pixels_read() -> None:
         ({"glimpses": 4, "patch": 12, "scales": 3}, 4 * (144 + 576 + 2304)),
         ({"glimpses": 2, "attention": "gaussian"}, 2 * 784),
     ):
-        assert pixels_read(untrained("glimpse", model, SHAPE)[2], SHAPE) == pixels
-    assert pixels_read(untrained("baseline", {}, SHAPE)[2], SHAPE) == 784
+        assert pixels_read(untrained("glimpse", model, facts_of(SHAPE))[2], SHAPE) == pixels
+    assert pixels_read(untrained("baseline", {}, facts_of(SHAPE))[2], SHAPE) == 784
 
 
 def test_peak_memory_is_what_lives_at_one_time() -> None:

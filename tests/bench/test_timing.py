@@ -1,12 +1,15 @@
 """Fits and crossings of synthetic timings, and the fairness of taking turns."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from saccade.bench.cost import Answer, untrained
 from saccade.bench.timing import crossing, exponent, interleaved, throughput, traced
-from saccade.pipeline.contract import Shape
+from saccade.images.config import Shape
+from tests.images.cases import facts_of
 
 SIZES = (28, 60, 100, 200, 400, 800)
 
@@ -65,11 +68,13 @@ def test_the_best_batch_is_the_one_with_most_images_a_second() -> None:
 @pytest.mark.parametrize("side", [28, 200])
 def test_a_recorded_network_answers_as_the_network_does_on_other_images(system, model, side) -> None:
     shape = Shape(1, side, side, 10)
-    core, package, config = untrained(system, model, shape)
+    core, package, config = untrained(system, model, facts_of(shape))
     one, other = torch.rand(2, 1, 1, side, side, generator=torch.Generator().manual_seed(0))
     answer = Answer(core, package, config, one)
     recorded = traced(answer, one)
     with torch.inference_mode():
         torch.testing.assert_close(recorded(other), answer(other), atol=1e-4, rtol=1e-4)
         assert not torch.equal(recorded(other), recorded(one))
-    assert not recorded.inlined_graph.findAllNodes("prim::PythonOp"), "a replay that calls Python"
+    assert isinstance(recorded, torch.jit.ScriptModule)
+    graph: Any = recorded.inlined_graph
+    assert not graph.findAllNodes("prim::PythonOp"), "a replay that calls Python"

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from saccade.pipeline.config import CIRCUMSTANCES
 
@@ -20,7 +20,7 @@ MANNERS = ("--eval", "--no-eval", "--fresh", "--resume", "--tensorboard", "--jso
 """Such options without a value."""
 
 
-class Provenance(TypedDict, total=False):
+class Provenance(TypedDict):
     """Where a result comes from, as run.json holds it; a shipped network's has the last five keys too."""
 
     versions: dict[str, str | None]
@@ -31,15 +31,15 @@ class Provenance(TypedDict, total=False):
     """The command line."""
     begun: str
     """Date and time (UTC, ISO 8601)."""
-    about: str
+    about: NotRequired[str]
     """A line that says what the network is."""
-    ancestors: list[str]
+    ancestors: NotRequired[list[str]]
     """Commands of the runs whose weights it began with, the last one first."""
-    warned: list[str]
+    warned: NotRequired[list[str]]
     """Warnings of its training."""
-    train_seconds: int
+    train_seconds: NotRequired[int]
     """Wall time of its training."""
-    steps: int
+    steps: NotRequired[int]
     """Steps of its training."""
 
 

@@ -17,7 +17,7 @@ from saccade.pipeline.animate import film, show
 from saccade.pipeline.animate.page import Pixels
 from saccade.pipeline.checkpoint import checkpoints, run_log
 from saccade.pipeline.checkpoint.atomic_files import lock
-from saccade.pipeline.checkpoint.run_folder import RunFolder, create
+from saccade.pipeline.checkpoint.run_folder import RunFolder, create, holds_weights
 from saccade.pipeline.checkpoint.snapshot import Snapshot
 from saccade.pipeline.checkpoint.snapshot import write as write_snapshot
 from saccade.pipeline.config import AnyRun
@@ -102,7 +102,9 @@ def _train(
     with state.main_process_first():  # it downloads and creates; the others find it done
         source = trained.load_data(run)
         core = load_system(run.system).build(run.model, source.facts)  # complains before anything is written,
-        source.batch(0, run.train.batch_size)  # and so does this
+        source.batch(0, run.train.batch_size)  # and so does this, and this
+        if run.train.start_from is not None and (fresh or not holds_weights(out)):
+            loop.starting_weights(core, Path(run.train.start_from))
         if state.is_main_process:
             folder = create(out, run, source.facts, fresh=fresh)
         resume = checkpoints.newest(out, checkpoints.room_for(core))

@@ -71,6 +71,7 @@ def test_the_same_settings_resume_and_circumstances_may_change(tmp_path: Path) -
 
 def test_other_settings_are_named_with_both_values(tmp_path: Path) -> None:
     begin(tmp_path, epochs=3, seed=1)
+    save(tmp_path, Snapshot(5, {"model/w": torch.ones(2)}, {}))
     with pytest.raises(InputError, match=r"train.epochs: 3, now 4; train.seed: 1, now 2; .*--fresh .*--out"):
         begin(tmp_path, epochs=4, seed=2)
     with pytest.raises(InputError, match=r"the data's classes: \('cat', 'dog'\), now \('cat', 'cow'\)"):
@@ -87,6 +88,26 @@ def test_fresh_begins_anew_and_keeps_pictures(tmp_path: Path) -> None:
     assert open_run(tmp_path).run.train.epochs == 9
     assert newest(tmp_path) is None
     assert sorted(file.name for file in tmp_path.iterdir()) == [".lock", "gaze.gif", "run.json"]
+
+
+def test_a_folder_in_which_nothing_was_learned_is_free(tmp_path: Path) -> None:
+    begin(tmp_path, epochs=3)
+    (tmp_path / "log.jsonl").write_text("begun")
+    begin(tmp_path, epochs=4)
+    assert open_run(tmp_path).run.train.epochs == 4
+    assert not (tmp_path / "log.jsonl").exists()
+
+
+def test_fresh_refuses_the_run_of_another_system_and_names_what_it_would_remove(tmp_path: Path) -> None:
+    begin(tmp_path)
+    save(tmp_path, Snapshot(5, {"model/w": torch.ones(2)}, {}))
+    (tmp_path / "log.jsonl").write_text("old")
+    other = default_run("glimpse", spec("glimpse"))
+    names = r"checkpoint-5\.safetensors, log\.jsonl; give another --out"
+    with pytest.raises(InputError, match=rf"system glimpse in .*, found a run of the system 'baseline', .* {names}"):
+        create(tmp_path, other, FACTS, fresh=True)
+    assert newest(tmp_path) is not None
+    assert (tmp_path / "log.jsonl").read_text() == "old"
 
 
 @pytest.mark.parametrize("fresh", [False, True])

@@ -16,7 +16,7 @@ from saccade.errors import InputError, shown
 from saccade.json_types import Record
 from saccade.pipeline import systems
 from saccade.pipeline.checkpoint.atomic_files import lock, read_json, unwritable, write_json
-from saccade.pipeline.checkpoint.locate import find
+from saccade.pipeline.checkpoint.locate import WEIGHTS, find
 from saccade.pipeline.config import TABLES, AnyRun, complaint, differences, from_dict, plain, to_dict, tuples
 from saccade.pipeline.provenance import Provenance, provenance
 
@@ -44,11 +44,14 @@ class RunFolder(NamedTuple):
 def create(path: Path | str, run: AnyRun, facts: systems.Facts, *, fresh: bool = False) -> RunFolder:
     """Begin a run in a new or empty folder, or come back to the same run in its own; call it before taking `lock`.
 
+    A folder in which a run was begun, but nothing was learned (no checkpoint), is free for any run.
+
     Args:
-        fresh: start again in a folder that holds a run: its checkpoints, log and metrics are removed.
+        fresh: start again in a folder that holds a run of this system: its checkpoints, log and metrics are removed.
 
     Raises:
-        InputError: the folder holds something else, another run's settings, or is in use by another process.
+        InputError: the folder holds something else, another run's settings, another system's run, or is in use by
+            another process.
     """
     path = Path(path)
     try:
@@ -62,9 +65,10 @@ def create(path: Path | str, run: AnyRun, facts: systems.Facts, *, fresh: bool =
         raise unwritable(path, error) from error
     with lock(path):
         if (path / "run.json").exists():
-            if not fresh:
+            trained = holds_weights(path)
+            if trained and not fresh:
                 return _resumed(open_run(path), run, facts)
-            _remove_old(path)
+            _remove_old(path, run.system if trained else None)
         folder = RunFolder(path, run, facts, provenance())
         write_json(path / "run.json", _written(folder))
         return folder
@@ -141,15 +145,28 @@ def _resumed(folder: RunFolder, run: AnyRun, facts: systems.Facts) -> RunFolder:
     return folder._replace(run=run)
 
 
-def _remove_old(path: Path) -> None:
-    """Make room for a new run, in a folder whose run.json is Saccade's, of whatever version and settings."""
+def holds_weights(path: Path) -> bool:
+    """Return True if a folder holds a checkpoint, whole or not, or the weights of a shipped network."""
+    return any(path.glob("checkpoint-*.safetensors")) or (path / WEIGHTS).exists()
+
+
+def _remove_old(path: Path, system: str | None) -> None:
+    """Make room for a new run, in a folder whose run.json is Saccade's, of whatever version and settings.
+
+    Raises:
+        InputError: another program's folder, or a run of another system than `system` (None: any).
+    """
     data = read_json(path / "run.json", "the run.json of a run folder")
     if not {"format", "system"} <= data.keys():
         raise InputError("a run folder to start again in", f"another program's {path}/run.json", "give another --out")
+    old = sorted(file for pattern in REMOVED_BY_FRESH for file in path.glob(pattern))
+    if system is not None and data["system"] != system:
+        names = ", ".join(file.name for file in old)
+        found = f"a run of the system {shown(data['system'], 40)}, of which --fresh would remove {names}"
+        raise InputError(f"a run folder of the system {system} in {path}", found, "give another --out")
     try:
-        for pattern in REMOVED_BY_FRESH:
-            for file in path.glob(pattern):
-                file.unlink()
+        for file in old:
+            file.unlink()
     except OSError as error:
         raise unwritable(path, error) from error
 

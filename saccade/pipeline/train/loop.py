@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from saccade.errors import InputError
-from saccade.pipeline.checkpoint.checkpoints import load_into, load_trained, room_for, trained
+from saccade.pipeline.checkpoint.checkpoints import check_fits, load_into, load_trained, room_for, trained
 from saccade.pipeline.checkpoint.run_folder import open_run
 from saccade.pipeline.checkpoint.snapshot import Snapshot, on_cpu
 from saccade.pipeline.config import AnyRun
@@ -27,6 +27,7 @@ from saccade.pipeline.contract import AnyEpisode, AnySource, Episode, Loss, load
 from saccade.pipeline.device import keep_freed_memory, mixed_precision, only_deterministic
 from saccade.pipeline.train.divergence import not_finite
 from saccade.pipeline.train.optimizers import learning_rate, moments, optimizers, restore_moments
+from saccade.recurrent.core import AnyCore
 from saccade.recurrent.tree import Tree, map_tensors
 from saccade.recurrent.unroll import Unrolled
 
@@ -84,6 +85,19 @@ def train(
         if last or now - saved >= run.train.save_every_seconds:
             yield learner.snapshot()
             saved = time.perf_counter()
+
+
+def starting_weights(core: AnyCore, folder: Path) -> Snapshot:
+    """Return the last weights of another run, which must fit `core`.
+
+    Raises:
+        InputError: no run folder, no checkpoint in it, or the weights of another network.
+    """
+    snapshot = trained(open_run(folder).path, room_for(core))
+    if snapshot is None:
+        raise InputError(f"a checkpoint in {folder}", "none", "train that run first")
+    check_fits(core, snapshot.tensors)
+    return snapshot
 
 
 class Learner:
@@ -218,12 +232,9 @@ class Learner:
         """Begin with another run's last weights, the averaged ones where it kept an average; nothing else of it.
 
         Raises:
-            InputError: no run folder, no checkpoint in it, or the weights of another network.
+            InputError: as `starting_weights`.
         """
-        snapshot = trained(open_run(folder).path, room_for(self.core))
-        if snapshot is None:
-            raise InputError(f"a checkpoint in {folder}", "none", "train that run first")
-        load_trained(self.core, snapshot.tensors)
+        load_trained(self.core, starting_weights(self.core, folder).tensors)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Continue from a snapshot of this very model.

@@ -1,1 +1,1 @@
-"""The recurrent core on show: what a core remembers, how far back its loss reaches, and which one to take."""
+"""Comparison of recurrent cores: the quality, time and size of each, and how far back its gradient reaches."""

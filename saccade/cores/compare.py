@@ -1,7 +1,8 @@
-"""Which core to take: vanilla RNN, LSTM and GRU in RAM and in DRAW, trained alike on the embedded digits.
+"""Comparison of cores: vanilla RNN, LSTM and GRU in RAM and in DRAW, trained alike on the embedded digits.
 
-Trainings are ordinary run folders below one folder, so they resume, and `saccade glimpse eval`, `saccade draw gif` and
-the other verbs know them. Quality is measured once, on the test images, after the last epoch; nothing is chosen by it.
+Trainings are ordinary run folders below one folder: they can be resumed, and opened by `saccade glimpse eval`,
+`saccade draw gif` and the other verbs. Quality is measured once, on the test split, after the last epoch; it is not
+used to choose anything.
 """
 
 import itertools
@@ -11,8 +12,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict, cast
 
+from saccade.json_types import Record, Values
 from saccade.pipeline import systems
 from saccade.pipeline.checkpoint.atomic_files import read_json
 from saccade.pipeline.checkpoint.checkpoints import newest
@@ -30,46 +32,69 @@ EPOCHS = {"glimpse": 100, "draw": 40}
 """Passes over the training images, the same for every core of a system."""
 
 DATA = {"glimpse": {"shift": 1}, "draw": {}}
-"""Settings of the data that differ from the defaults."""
+"""Settings of the dataset that differ from the defaults."""
 
 COLLAPSED_NATS = 1.0
-"""A DRAW whose KL over all steps is below this draws one mean image: its latents say nothing."""
+"""A DRAW whose KL over all steps is below this has collapsed: it draws one mean image and ignores its latents."""
 
 ROUNDS, STEPS_A_ROUND = 7, 3
-"""Times are medians of so many rounds, in each of which every core takes so many steps in turn."""
+"""Times are medians over `ROUNDS`; in a round every core in turn takes `STEPS_A_ROUND` training steps."""
+
+
+class CoreResult(TypedDict):
+    """The result of one core in one system."""
+
+    system: str
+    core: str
+    epochs: int
+    error_percent: NotRequired[float]
+    """Mean over the seeds of the test error with the policy's mean (RAM)."""
+    bound_nats: NotRequired[float]
+    """Mean over the seeds of the bound on the test images (DRAW)."""
+    by_seed: list[float]
+    """The values of that mean."""
+    standard_error: float
+    """Standard error over the images, of the first seed."""
+    examples: int
+    collapsed: bool
+    """True if the latents of a DRAW carry no information."""
+    step_cpu_ms: float
+    parameters: int
+    curve: list[tuple[float, float]]
+    """(epoch, training loss in nats) of the first seed."""
+    runs: list[str]
+    """The run folders."""
 
 
 def planned(system: str, core: str, *, epochs: int | None = None, seed: int = 0) -> AnyRun:
-    """The training of one core in one system: the system's default settings otherwise, one thread."""
+    """Return the training of one core in one system, with one thread and otherwise the system's default settings."""
     run = default_run(system, systems.spec(system))
     train = replace(run.train, epochs=epochs or EPOCHS[system], batch_size=128, seed=seed, threads=1)
     return replace(run, data=replace(run.data, **DATA[system]), model=replace(run.model, core=core), train=train)
 
 
 def folder(runs: Path, system: str, core: str, seed: int = 0) -> Path:
-    """Where that training lives: `runs/glimpse-lstm-s0`."""
+    """Return the run folder of a training: `runs/glimpse-lstm-s0`."""
     return runs / f"{system}-{core}-s{seed}"
 
 
 def finished(path: Path) -> bool:
-    """Whether a training went to its end there."""
+    """Return True if the folder holds a finished training."""
     snapshot = newest(path) if path.is_dir() else None
     return snapshot is not None and snapshot.finished
 
 
-def measure(
-    runs: Path, say: Callable[[str], None], *, epochs: int | None = None, seeds: int = 1
-) -> list[dict[str, Any]]:
-    """Train what is missing, and measure every core in every system: a row for each.
+def measure(runs: Path, say: Callable[[str], None], *, epochs: int | None = None, seeds: int = 1) -> list[CoreResult]:
+    """Train what is missing, and measure every core in every system.
 
-    A row: system, core, epochs; the test images' `error_percent` with the policy's mean or `bound_nats`, the mean of
-    by_seed; standard_error of the first seed's over the images; collapsed, whether a DRAW's latents say nothing;
-    step_cpu_ms; parameters; curve, (epoch, training loss in nats) of the first seed; runs, the folders.
+    Args:
+        runs: folder of the run folders.
+        say: called with a line about the progress.
 
     Raises:
-        InputError: a folder below `runs` holds a training with other settings, or one diverged.
+        InputError: a folder below `runs` holds a training with other settings, or a training diverged.
     """
-    rows = []
+    results = []
     for system in SYSTEMS:
         paths = {core: [folder(runs, system, core, seed) for seed in range(seeds)] for core in CORES}
         for core, seed in itertools.product(CORES, range(seeds)):
@@ -80,20 +105,28 @@ def measure(
         say(f"{system}: CPU time of a training step with each core, in turn")
         times = step_times([planned(system, core) for core in CORES])
         for core, step_ms in zip(CORES, times, strict=True):
-            found = [quality(system, path) for path in paths[core]]
-            facts = {"system": system, "core": core, "epochs": planned(system, core, epochs=epochs).train.epochs}
-            measured = _summary(system, found) | {"step_cpu_ms": step_ms, "parameters": found[0]["parameters"]}
+            metrics = [quality(system, path) for path in paths[core]]
             _, curve = learning(read_log(paths[core][0]), systems.spec(system).learning_term)
-            rows.append(facts | measured | {"curve": curve, "runs": [str(p) for p in paths[core]]})
-    return rows
+            result = {
+                "system": system,
+                "core": core,
+                "epochs": planned(system, core, epochs=epochs).train.epochs,
+                **_summary(system, metrics),
+                "step_cpu_ms": step_ms,
+                "parameters": metrics[0]["parameters"],
+                "curve": curve,
+                "runs": [str(path) for path in paths[core]],
+            }
+            results.append(cast(CoreResult, result))
+    return results
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """The rows as a person reads them, 80 characters wide."""
+def table(rows: Sequence[Mapping[str, object]]) -> list[dict[str, str]]:
+    """Return the results as table cells, 80 characters wide."""
     return [
         {
             "": f"{row['system']}, {row['core']}",
-            "held-out images": _said(row) + (", collapsed" if row["collapsed"] else ""),
+            "held-out images": _quality_text(row) + (", collapsed" if row["collapsed"] else ""),
             "CPU ms": f"{row['step_cpu_ms']:.1f}",
             "parameters": f"{row['parameters']:,}",
             "epochs": str(row["epochs"]),
@@ -102,15 +135,15 @@ def table(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     ]
 
 
-def quality(system: str, path: Path) -> dict[str, Any]:
-    """The test metrics of a finished training, measured unless they were before."""
+def quality(system: str, path: Path) -> Record:
+    """Return the test metrics of a finished training; measure them if there is no metrics.json yet."""
     if (path / "metrics.json").exists():
         return read_json(path / "metrics.json", "the metrics of a run")
     return open_trained(path, system).evaluate()[0]
 
 
 def step_times(runs: Sequence[AnyRun]) -> list[float]:
-    """CPU milliseconds of one training step of each run, measured in turn so that all meet the same machine."""
+    """Return the CPU milliseconds per training step of each run, measured in turn so that machine load affects all."""
     learners = [Learner(run, load_data(run)) for run in runs]
     for learner in learners:
         learner.advance()  # the first step allocates
@@ -118,24 +151,25 @@ def step_times(runs: Sequence[AnyRun]) -> list[float]:
     return [round(statistics.median(column), 2) for column in zip(*rounds, strict=True)]
 
 
-def _said(row: Mapping[str, Any]) -> str:
+def _quality_text(row: Mapping[str, object]) -> str:
     if "error_percent" in row:
         return f"error {row['error_percent']:.2f} ± {row['standard_error']:.2f} %"
     return f"{row['bound_nats']:.1f} ± {row['standard_error']:.1f} nats"
 
 
-def _summary(system: str, metrics: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _summary(system: str, metrics: Sequence[Values]) -> Record:
+    """Return the quality of one core from the metrics of its seeds."""
     examples, collapsed = metrics[0]["examples"], False
     if system == "glimpse":
-        values = [found["error_percent"]["mean_policy"] for found in metrics]
+        values = [by_seed["error_percent"]["mean_policy"] for by_seed in metrics]
         error = 100 * math.sqrt(values[0] / 100 * (1 - values[0] / 100) / examples)
         name = "error_percent"
     else:
-        values = [found["bound_nats"] for found in metrics]
-        collapsed = max(found["kl_nats"] for found in metrics) < COLLAPSED_NATS
+        values = [by_seed["bound_nats"] for by_seed in metrics]
+        collapsed = max(by_seed["kl_nats"] for by_seed in metrics) < COLLAPSED_NATS
         name, error = "bound_nats", metrics[0]["bound_standard_error_nats"]
-    found = {name: statistics.fmean(values), "by_seed": values, "standard_error": error, "examples": examples}
-    return found | {"collapsed": collapsed}
+    mean = {name: statistics.fmean(values), "by_seed": values, "standard_error": error}
+    return mean | {"examples": examples, "collapsed": collapsed}
 
 
 def _cpu_ms(learner: Learner) -> float:

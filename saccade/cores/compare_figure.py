@@ -1,33 +1,39 @@
-"""The picture of `compare.measure`: quality, time and size of each core in RAM and in DRAW, and how they learned."""
+"""The figure of `compare.measure`: learning curve, quality, time and size of each core in RAM and in DRAW."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import math
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from saccade.cores.compare import CoreResult
 from saccade.cores.figures import LOOKS, caption, headline, house_style, sheet, write_at
 from saccade.pipeline.animate.palette import INK, tint
 
 WIDTH = 1440
 NAMES = {"glimpse": "RAM", "draw": "DRAW"}
-QUALITY = {"glimpse": ("error_percent", "Error, percent"), "draw": ("bound_nats", "Bound, nats an image")}
+Field = Literal["error_percent", "bound_nats"]
+QUALITY: dict[str, tuple[Field, str]] = {
+    "glimpse": ("error_percent", "Error, percent"),
+    "draw": ("bound_nats", "Bound, nats an image"),
+}
 LOSS = {"glimpse": "Classification loss, nats", "draw": "Training bound, nats an image"}
 
 
-def draw(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """The figure of the table: a line of four panels for each system."""
+def draw(rows: Sequence[CoreResult]) -> Figure:
+    """Return the figure of the results: a row of four panels for each system."""
     systems = list(dict.fromkeys(row["system"] for row in rows))
     with house_style():
         height = 140 + 380 * len(systems)
         figure = sheet(WIDTH, height)
         text = (
-            "A vanilla RNN, an LSTM and a GRU of the same width in RAM and in DRAW: the same images, as many passes "
-            "over them, the same settings.\nHeld-out digits; less is better everywhere. Times are CPU milliseconds "
-            "of a training step of 128 images, measured in turn on one thread."
+            "A vanilla RNN, an LSTM and a GRU of the same width in RAM and in DRAW: the same images, the same number "
+            "of epochs, the same settings.\nHeld-out digits; lower is better everywhere. Times are CPU milliseconds "
+            "per training step of 128 images, measured in turn on one thread."
         )
-        headline(figure, "Which core?", text)
+        headline(figure, "Comparison of recurrent cores", text)
         shape = {"left": 0.06, "right": 0.945, "top": 1 - 190 / height, "bottom": 0.075}
         grid = figure.add_gridspec(len(systems), 4, hspace=0.62, wspace=0.45, width_ratios=(1.3, 1, 1, 1), **shape)
         for line, system in enumerate(systems):
@@ -40,7 +46,7 @@ def draw(rows: Sequence[Mapping[str, Any]]) -> Figure:
         return figure
 
 
-def _learning(axes: Axes, system: str, rows: Sequence[Mapping[str, Any]]) -> None:
+def _learning(axes: Axes, system: str, rows: Sequence[CoreResult]) -> None:
     for row in rows:
         look, (epochs, losses) = LOOKS[row["core"]], np.array(row["curve"]).T
         axes.plot(epochs, losses, color=tint(look.colour), linewidth=1.6)
@@ -50,21 +56,22 @@ def _learning(axes: Axes, system: str, rows: Sequence[Mapping[str, Any]]) -> Non
     caption(axes, f"{NAMES[system]}: learning", LOSS[system])
 
 
-def _quality(axes: Axes, system: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """A point for the mean over seeds, its standard error over the images, and a small mark for every seed."""
+def _quality(axes: Axes, system: str, rows: Sequence[CoreResult]) -> None:
+    """Draw a point for the mean over the seeds, its standard error over the images, and a small mark for every seed."""
     field, title = QUALITY[system]
     for place, row in enumerate(rows):
+        mean = row.get(field, math.nan)
         colour = tint(LOOKS[row["core"]].colour)
-        axes.errorbar(row[field], place, xerr=row["standard_error"], fmt="o", color=colour, capsize=4, markersize=8)
+        axes.errorbar(mean, place, xerr=row["standard_error"], fmt="o", color=colour, capsize=4, markersize=8)
         axes.plot(row["by_seed"], [place] * len(row["by_seed"]), "|", color=colour, markersize=14)
-        text = f"{row[field]:.2f}" + (", collapsed" if row["collapsed"] else "")
-        axes.annotate(text, (row[field], place), (0, 12), "data", "offset points", ha="center")
+        text = f"{mean:.2f}" + (", collapsed" if row["collapsed"] else "")
+        axes.annotate(text, (mean, place), (0, 12), "data", "offset points", ha="center")
     _names(axes, rows)
     axes.margins(x=0.25)
     caption(axes, title, f"{rows[0]['examples']} test images; bar: standard error")
 
 
-def _bars(axes: Axes, rows: Sequence[Mapping[str, Any]], values: Sequence[float], form: str, title: str) -> None:
+def _bars(axes: Axes, rows: Sequence[CoreResult], values: Sequence[float], form: str, title: str) -> None:
     colours = [tint(LOOKS[row["core"]].colour) for row in rows]
     axes.barh(range(len(rows)), values, height=0.5, color=colours)
     for place, value in enumerate(values):
@@ -72,10 +79,10 @@ def _bars(axes: Axes, rows: Sequence[Mapping[str, Any]], values: Sequence[float]
         axes.annotate(text, (value, place), (6, 0), "data", "offset points", va="center", color=tint(INK), fontsize=9.5)
     _names(axes, rows)
     axes.set_xlim(0, 1.5 * max(values))
-    caption(axes, title, f"beside it: times the {LOOKS[rows[0]['core']].name}'s")
+    caption(axes, title, f"x: relative to the {LOOKS[rows[0]['core']].name}")
 
 
-def _names(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
+def _names(axes: Axes, rows: Sequence[CoreResult]) -> None:
     axes.set_yticks(range(len(rows)), [LOOKS[row["core"]].name for row in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)

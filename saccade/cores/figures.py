@@ -1,11 +1,11 @@
-"""What the figures share: the house's palette in matplotlib, one colour and dash a core, and whole PNG files."""
+"""Shared parts of the figures: the palette in matplotlib, a colour and a dash for each core, atomic PNG files."""
 
 import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -22,12 +22,16 @@ DPI = 100
 COLOURS = 128  # of the PNG's palette: a figure of lines and text needs no more
 
 
+Dashes: TypeAlias = str | tuple[float, tuple[float, ...]]
+"""A line style of matplotlib."""
+
+
 class Look(NamedTuple):
-    """How a core is drawn in every figure: its name, colour and dashes (colour alone says nothing)."""
+    """The appearance of a core in every figure; dashes help readers who cannot tell the colours apart."""
 
     name: str
     colour: Colour
-    dashes: Any = "-"
+    dashes: Dashes = "-"
 
 
 LOOKS = {
@@ -64,21 +68,21 @@ NAMED = {"ink": INK, "quiet": QUIET, "faint": FAINT, "ground": GROUND}
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """The house's colours and type for every figure drawn inside."""
+    """Context manager: figures drawn inside have Saccade's colours and fonts."""
     style = {key: tint(NAMED[value]) if value in NAMED else value for key, value in STYLE.items()}
     with matplotlib.rc_context(style):  # pyright: ignore[reportArgumentType]
         yield
 
 
 def sheet(width: int, height: int) -> Figure:
-    """An empty figure of that many pixels."""
+    """Return an empty figure of `width` x `height` pixels."""
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
     FigureCanvasAgg(figure)
     return figure
 
 
 def headline(figure: Figure, title: str, text: str) -> None:
-    """A title and the lines of a quiet text at the top left; 34 pixels for the title, 20 a line."""
+    """Write a title and lines of grey text at the top left; the title takes 34 pixels, a line 20."""
     width, height = figure.get_size_inches() * DPI
     figure.text(32 / width, 1 - 44 / height, title, fontsize=19, fontweight="bold")
     for i, line in enumerate(text.splitlines()):
@@ -86,21 +90,21 @@ def headline(figure: Figure, title: str, text: str) -> None:
 
 
 def caption(axes: Axes, title: str, text: str) -> None:
-    """A panel's title, and what is to be seen in it, one or more lines above the axes."""
+    """Write a panel's title and its description above the axes."""
     lines = text.count("\n") + 1
     axes.set_title(title, loc="left", fontsize=12, fontweight="bold", pad=12 + 13.5 * lines)
     axes.annotate(text, (0, 1), (0, 7), "axes fraction", "offset points", fontsize=9.5, va="bottom", color=tint(QUIET))
 
 
 def write_at(axes: Axes, text: str, point: tuple[float, float], colour: Colour, up: float = 0) -> None:
-    """A name to the right of a point of the data, `up` points higher, readable across lines."""
+    """Write a label to the right of a data point, `up` points higher, with a halo so that lines do not hide it."""
     halo = [withStroke(linewidth=3, foreground=tint(GROUND))]
     label = {"fontsize": 9.5, "va": "center", "color": tint(colour), "annotation_clip": False, "path_effects": halo}
     axes.annotate(text, point, (6, up), "data", "offset points", **label)
 
 
 def check(path: Path) -> Path:
-    """Whether a figure can be written there; call it before the work.
+    """Check that a figure can be written to a path; call it before the work.
 
     Raises:
         InputError: another ending than .png, a folder in the way, or no folder to write into.
@@ -117,7 +121,7 @@ def check(path: Path) -> Path:
 
 
 def save(figure: Figure, path: Path) -> Path:
-    """Write a figure as a small PNG, whole or not at all.
+    """Write a figure as a small PNG, atomically.
 
     Raises:
         InputError: see `check`; or the disk is full.

@@ -1,7 +1,7 @@
-"""Vanishing gradients, measured: how strongly a loss still feels the state of a core at every step before it.
+"""Measurement of vanishing gradients: the norm of the loss's gradient with respect to the state at every step.
 
-On the adding problem before and after a short training, by depth, under truncated BPTT and by length; and in RAM and
-DRAW on the embedded digits. All by `saccade.recurrent.gradient_flow`, all numbers plain floats (JSON).
+Measured on the adding problem before and after a short training, by depth, by length and under truncated BPTT; and in
+RAM and DRAW on the embedded digits. All with `saccade.recurrent.gradient_flow`; all results are JSON values.
 """
 
 import math
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TypeAlias, TypedDict
 
 import torch
 
@@ -33,25 +33,59 @@ DEPTHS = (1, 2, 3)
 """Layers of the stacks that are compared."""
 
 CUTS = (2, 5, 10)
-"""Truncated BPTT is shown with windows of the steps divided by these."""
+"""Truncated BPTT is measured with windows of the number of steps divided by these."""
 
 EXAMPLES = 64
-"""Sequences or images over which a gradient's norm is taken."""
+"""Number of sequences or images over which a gradient's norm is taken."""
 
 BATCH = 50
-"""Sequences in an update of the short training."""
+"""Sequences per update of the short training."""
 
-Norms = dict[str, list[float]]  # state field -> ||dL/ds_t|| at each step
+Norms: TypeAlias = dict[str, list[float]]
+"""State field -> ||dL/ds_t|| at each step."""
 
 
-class Flow(NamedTuple):
-    """One measurement: whose gradient, and its norm at every step of every state field."""
+class Flow(TypedDict):
+    """The gradient flow of one network."""
 
     core: str
     trained: bool
     norms: Norms
-    layers: int = 1
-    detach_every: int | None = None
+    layers: int
+    detach_every: int | None
+    """Window of truncated BPTT; None: the graph is never cut."""
+
+
+class LengthReach(TypedDict):
+    """The reach (see `reach`) of one network on sequences of several lengths."""
+
+    core: str
+    trained: bool
+    lengths: list[int]
+    reach: list[float]
+
+
+class Errors(TypedDict):
+    """Mean squared error on held-out sequences, before and after the short training."""
+
+    fresh: float
+    trained: float
+
+
+class Measurement(TypedDict):
+    """Everything that the figure shows."""
+
+    steps: int
+    updates: int
+    seed: int
+    adding: list[Flow]
+    held_out_error: dict[str, Errors]
+    """By core."""
+    by_length: list[LengthReach]
+    depth: list[Flow]
+    truncation: list[Flow]
+    systems: dict[str, list[Flow]]
+    """By system."""
 
 
 def planned(kind: str, steps: int, updates: int = 1, *, layers: int = 1, seed: int = 0) -> Run[AddingData, Config]:
@@ -68,7 +102,13 @@ def on_adding(core: AnyCore, run: Run[AddingData, Config], detach_every: int | N
 
 
 def in_system(
-    system: AnySystem, config: Any, core: AnyCore, batch: Tree, detach_every: int | None = None, *, double: bool = False
+    system: AnySystem,
+    config: object,
+    core: AnyCore,
+    batch: Tree,
+    detach_every: int | None = None,
+    *,
+    double: bool = False,
 ) -> Norms:
     """Return ||dL/ds_t|| of a system's own loss on one batch."""
     episode = system.episode(batch, config, torch.Generator().manual_seed(0))
@@ -95,32 +135,31 @@ def take_first(inputs: Tree) -> Tree:
 
 
 def whole_state(norms: Mapping[str, Sequence[float]], prefix: str = "") -> list[float]:
-    """The norm at each step over all of a cell's state: of an LSTM, h and c together. `prefix`: "0." for layer 0.
+    """Return the norm at each step over a cell's whole state: for an LSTM, h and c together.
 
-    (h_T is what the last step gives; its c_T leads nowhere and has no gradient of its own.)
+    The last step's c has no gradient: the loss depends on h alone there.
+
+    Args:
+        prefix: path of the cell in the state, e.g. "0." for layer 0.
     """
     fields = [norms[prefix + name] for name in ("h", "c") if prefix + name in norms]
     return [math.hypot(*values) for values in zip(*fields, strict=True)]
 
 
 def reach(norms: Mapping[str, Sequence[float]]) -> float:
-    """The part of the last step's gradient that arrives at the first one."""
-    found = whole_state(norms)
-    return found[0] / found[-1] if found[-1] else 0.0
+    """Return the first step's gradient norm as a fraction of the last step's."""
+    by_step = whole_state(norms)
+    return by_step[0] / by_step[-1] if by_step[-1] else 0.0
 
 
-def measure(steps: int, updates: int, runs: Path, say: Callable[[str], None], seed: int = 0) -> dict[str, Any]:
-    """Everything that the figure shows.
+def measure(steps: int, updates: int, runs: Path, say: Callable[[str], None], seed: int = 0) -> Measurement:
+    """Measure everything that the figure shows.
 
     Args:
         steps: length of the adding problem.
-        updates: of the short training.
-        runs: where `compare` left trained RAMs and DRAWs; the fresh ones alone are shown where it did not.
-        say: told what is being done.
-
-    Returns:
-        What JSON holds: "adding", "depth" and "truncation" (lists of `Flow` as dicts), "by_length", "held_out_error",
-        "systems" (system name -> list of `Flow` as dicts).
+        updates: number of updates of the short training.
+        runs: folder of the RAMs and DRAWs that `compare` has trained; those that are missing are left out.
+        say: called with a line about the progress.
     """
     plans = {kind: planned(kind, steps, updates, seed=seed) for kind in KINDS}
     fresh = {kind: _fresh(run) for kind, run in plans.items()}
@@ -129,7 +168,7 @@ def measure(steps: int, updates: int, runs: Path, say: Callable[[str], None], se
         say(f"{kind}: {updates} updates on the adding problem of {steps} steps")
         trained[kind] = _trained(run, updates)
     both = [(False, fresh), (True, trained)]
-    say("following the gradients back")
+    say("measuring the gradients")
     return {
         "steps": steps,
         "updates": updates,
@@ -153,25 +192,25 @@ def measure(steps: int, updates: int, runs: Path, say: Callable[[str], None], se
     }
 
 
-def systems_flow(name: str, runs: Path) -> list[dict[str, Any]]:
-    """Return the flow in a system with each core on the embedded digits: fresh, and trained where `runs` holds it."""
-    system, found = load_system(name), []
+def systems_flow(name: str, runs: Path) -> list[Flow]:
+    """Return the flow in a system with each core on the embedded digits: untrained, and trained if `runs` has it."""
+    system, flows = load_system(name), []
     for kind in compare.CORES:
         run = compare.planned(name, kind)
         source = load_data(run)
         batch = take(source.held_out("test"), slice(0, EXAMPLES))
         core = _fresh(run)
         system.prime(core, source.batch(0, source.examples))
-        found.append(_flow(kind, False, in_system(system, run.model, core, batch)))
+        flows.append(_flow(kind, False, in_system(system, run.model, core, batch)))
         folder = compare.folder(runs, name, kind, run.train.seed)
         if compare.finished(folder):
             network = open_trained(folder, name)
-            found.append(_flow(kind, True, in_system(system, network.config, network.core, batch)))
-    return found
+            flows.append(_flow(kind, True, in_system(system, network.config, network.core, batch)))
+    return flows
 
 
 def _fresh(run: AnyRun) -> AnyCore:
-    """Build the network of a run as its training begins."""
+    """Build the untrained network of a run."""
     torch.manual_seed(run.train.seed)
     return load_system(run.system).build(run.model, load_data(run).facts)
 
@@ -194,7 +233,7 @@ def _at_depth(kind: str, steps: int, layers: int, seed: int) -> Norms:
     return on_adding(_fresh(run), run)
 
 
-def _by_length(kind: str, trained: bool, core: AnyCore) -> dict[str, Any]:
+def _by_length(kind: str, trained: bool, core: AnyCore) -> LengthReach:
     return {
         "core": kind,
         "trained": trained,
@@ -203,5 +242,5 @@ def _by_length(kind: str, trained: bool, core: AnyCore) -> dict[str, Any]:
     }
 
 
-def _flow(core: str, trained: bool, norms: Norms, **facts: Any) -> dict[str, Any]:
-    return Flow(core, trained, norms, **facts)._asdict()
+def _flow(core: str, trained: bool, norms: Norms, *, layers: int = 1, detach_every: int | None = None) -> Flow:
+    return {"core": core, "trained": trained, "norms": norms, "layers": layers, "detach_every": detach_every}

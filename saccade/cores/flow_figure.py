@@ -1,87 +1,87 @@
-"""The picture of vanishing gradients: what `flow.measure` found, drawn."""
+"""The figure of vanishing gradients, from the results of `flow.measure`."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from saccade.cores.figures import LOOKS, Look, caption, headline, house_style, sheet, write_at
-from saccade.cores.flow import whole_state
+from saccade.cores.figures import LOOKS, Dashes, Look, caption, headline, house_style, sheet, write_at
+from saccade.cores.flow import Flow, Measurement, whole_state
 from saccade.pipeline.animate.palette import BELIEF, INK, OTHER_BELIEF, QUIET, mix, tint
 
 WIDTH, HEIGHT = 1440, 1300
 FLOOR = 1e-12
-"""Part of the last step's gradient below which nothing is drawn."""
+"""Smallest fraction of the last step's gradient that is drawn."""
 
 NAME_WIDTH, NAME_HEIGHT = 62.0, 12.5
-"""Points that a line's name takes at most."""
+"""Largest size of a line's name, points."""
 
 TITLES = {"glimpse": "RAM", "draw": "DRAW"}
-DOTTED = (0, (1, 1.6))
-DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.5)))
-"""Of one, two and three layers."""
+DOTTED: Dashes = (0, (1, 1.6))
+DASHES: tuple[Dashes, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.5)))
+"""Line styles of one, two and three layers."""
 
 
 class Line(NamedTuple):
-    """A line to draw and its name at its end; an empty name is not written."""
+    """A line to draw, with its name at its end; an empty name is not written."""
 
     x: np.ndarray
-    y: np.ndarray  # NaN where nothing arrives
+    y: np.ndarray  # NaN where the gradient is 0
     look: Look
     name: str = ""
     width: float = 2.0
 
 
-def draw(found: Mapping[str, Any]) -> Figure:
-    """The figure of a measurement: nine panels, each with the part of the gradient on a log scale."""
+def draw(results: Measurement) -> Figure:
+    """Return the figure of a measurement: nine panels that show fractions of the gradient on a log scale."""
     with house_style():
         figure = sheet(WIDTH, HEIGHT)
-        _words(figure, found)
+        _heading(figure, results)
         grid = figure.add_gridspec(3, 3, left=0.05, right=0.92, top=0.825, bottom=0.045, hspace=0.58, wspace=0.52)
         at = lambda row, column: figure.add_subplot(grid[row, column])  # noqa: E731
-        _adding(at(0, 0), found, trained=False)
-        _adding(at(0, 1), found, trained=True)
-        _by_length(at(0, 2), found)
+        _adding(at(0, 0), results, trained=False)
+        _adding(at(0, 1), results, trained=True)
+        _by_length(at(0, 2), results)
         for column, kind in enumerate(("rnn-tanh", "lstm", "gru")):
-            _depth(at(1, column), kind, [flow for flow in found["depth"] if flow["core"] == kind])
-        _truncation(at(2, 0), found["truncation"])
-        for column, (name, flows) in enumerate(found["systems"].items(), start=1):
+            _depth(at(1, column), kind, [flow for flow in results["depth"] if flow["core"] == kind])
+        _truncation(at(2, 0), results["truncation"])
+        for column, (name, flows) in enumerate(results["systems"].items(), start=1):
             _system(at(2, column), name, flows)
         return figure
 
 
 def part(norms: Sequence[float]) -> np.ndarray:
-    """From norms by step [T] to parts of the last step's by distance from it [T], the nearest first; 0 becomes NaN."""
+    """Return norms [T] as fractions of the last step's, ordered by the distance from it; 0 becomes NaN."""
     values = np.asarray(norms[::-1], float)
     return np.where(values > 0, values / values[0], np.nan) if values[0] > 0 else np.full_like(values, np.nan)
 
 
 def halving(norms: Sequence[float]) -> float:
-    """Steps in which the gradient falls to a half, from the first and the last of the norms [T]; inf where it grows."""
+    """Return the number of steps in which the gradient halves, from the first and last norms; inf if it grows."""
     fallen = math.log2(norms[-1]) - math.log2(norms[0]) if norms[0] > 0 else math.inf
     return (len(norms) - 1) / fallen if fallen > 0 else math.inf
 
 
-def _words(figure: Figure, found: Mapping[str, Any]) -> None:
+def _heading(figure: Figure, results: Measurement) -> None:
     text = (
-        "Each line: the gradient |dL/dh| of the loss at an earlier step, as a part of what it is at the last one. "
-        "Where a line stays high, its core can learn what happened that long ago.\n"
-        f"The adding problem: {found['steps']} numbers go by, one in each half is marked, and after the last one their "
-        "sum is asked for. An LSTM's state is h and the cell c,\n"
-        "which no matrix multiplies on its way from step to step; the thin line is h alone. "
+        "Each line: the gradient |dL/dh| of the loss at an earlier step, as a fraction of the last step's. "
+        "Where a line stays high, its core can learn from events that long ago.\n"
+        f"The adding problem: {results['steps']} numbers, one of them marked in each half; after the last one the "
+        "network answers with the sum of the two marked. An LSTM's state is h and the cell c,\n"
+        "which no matrix multiplies between steps; the thin line is h alone. "
         "RAM and DRAW read and write the embedded digits."
     )
-    headline(figure, "How far back does the loss reach?", text)
+    headline(figure, "How far back does the gradient reach?", text)
 
 
-def _adding(axes: Axes, found: Mapping[str, Any], *, trained: bool) -> None:
-    flows = [flow for flow in found["adding"] if flow["trained"] == trained]
+def _adding(axes: Axes, results: Measurement, *, trained: bool) -> None:
+    flows = [flow for flow in results["adding"] if flow["trained"] == trained]
     lines = []
     for flow in flows:
-        look, distance = LOOKS[flow["core"]], np.arange(found["steps"])
+        look, distance = LOOKS[flow["core"]], np.arange(results["steps"])
         if "c" in flow["norms"]:
             lines.append(Line(distance, part(flow["norms"]["h"]), look, width=0.9))
         lines.append(Line(distance, part(whole_state(flow["norms"])), look, look.name))
@@ -90,16 +90,16 @@ def _adding(axes: Axes, found: Mapping[str, Any], *, trained: bool) -> None:
     kinds = [flow["core"] for flow in flows]
     if not trained:
         halved = [f"{LOOKS[flow['core']].name} {halving(whole_state(flow['norms'])):.2g}" for flow in flows]
-        caption(axes, "At birth", f"Steps in which half of the gradient is lost:\n{', '.join(halved)}")
+        caption(axes, "Untrained", f"Steps in which the gradient halves:\n{', '.join(halved)}")
         return
-    errors = [f"{LOOKS[kind].name} {found['held_out_error'][kind]['trained']:.2g}" for kind in kinds]
-    text = f"Squared error on new sequences (always saying 1: 0.167):\n{', '.join(errors)}"
-    caption(axes, f"After {found['updates']} updates", text)
+    errors = [f"{LOOKS[kind].name} {results['held_out_error'][kind]['trained']:.2g}" for kind in kinds]
+    text = f"Squared error on held-out sequences (always answering 1: 0.167):\n{', '.join(errors)}"
+    caption(axes, f"After {results['updates']} updates", text)
 
 
-def _by_length(axes: Axes, found: Mapping[str, Any]) -> None:
+def _by_length(axes: Axes, results: Measurement) -> None:
     lines = []
-    for entry in found["by_length"]:
+    for entry in results["by_length"]:
         look = LOOKS[entry["core"]]
         reach = np.array([value if value > 0 else np.nan for value in entry["reach"]])
         lengths = np.array(entry["lengths"], float)
@@ -109,14 +109,14 @@ def _by_length(axes: Axes, found: Mapping[str, Any]) -> None:
             lines.append(Line(lengths, reach, look._replace(dashes=DOTTED), width=1.4))
     axes.set_xscale("log")
     _lines(axes, lines, marker="o")
-    ticks = found["by_length"][0]["lengths"]
+    ticks = results["by_length"][0]["lengths"]
     axes.set_xticks(ticks, [str(length) for length in ticks])
     axes.set_xlabel("length of the sequence")
-    text = f"The same networks, trained on {found['steps']} steps, at other lengths;\ndotted: at birth"
-    caption(axes, "What arrives at the first step", text)
+    text = f"The same networks, trained on {results['steps']} steps, at other lengths;\ndotted: untrained"
+    caption(axes, "Gradient at the first step", text)
 
 
-def _depth(axes: Axes, kind: str, flows: Sequence[Mapping[str, Any]]) -> None:
+def _depth(axes: Axes, kind: str, flows: Sequence[Flow]) -> None:
     look, lines = LOOKS[kind], []
     for flow in flows:
         layers = flow["layers"]
@@ -126,11 +126,11 @@ def _depth(axes: Axes, kind: str, flows: Sequence[Mapping[str, Any]]) -> None:
         lines.append(Line(np.arange(len(norms)), part(norms), drawn, name))
     _lines(axes, lines, lowest=FLOOR)
     axes.set_xlabel("steps before the loss")
-    text = "The bottom layer's state: further layers above it\nshift the line, and hardly change its slope"
-    caption(axes, f"{look.name}, 1 to 3 layers, at birth", text)
+    text = "State of the bottom layer: more layers above it\nshift the line but hardly change its slope"
+    caption(axes, f"{look.name}, 1 to 3 layers, untrained", text)
 
 
-def _truncation(axes: Axes, flows: Sequence[Mapping[str, Any]]) -> None:
+def _truncation(axes: Axes, flows: Sequence[Flow]) -> None:
     lines = []
     for i, flow in enumerate(flows):
         values, cut = part(whole_state(flow["norms"])), flow["detach_every"]
@@ -143,11 +143,11 @@ def _truncation(axes: Axes, flows: Sequence[Mapping[str, Any]]) -> None:
         axes.plot([x], [y], "o", color=tint(colour), markersize=5)
         write_at(axes, f"cut every {flow['detach_every']}: 0", (x, 1e-4 * 1e-3**i), BELIEF)
     axes.set_xlabel("steps before the loss")
-    text = "Where memory is cut the gradient is not small but zero:\nnothing before the cut is learned from this loss"
+    text = "Before the cut the gradient is exactly zero:\nthis loss teaches nothing about earlier steps"
     caption(axes, "Truncated BPTT, the trained LSTM", text)
 
 
-def _system(axes: Axes, name: str, flows: Sequence[Mapping[str, Any]]) -> None:
+def _system(axes: Axes, name: str, flows: Sequence[Flow]) -> None:
     drawing, trained = name == "draw", any(flow["trained"] for flow in flows)
     lines, first = [], []
     for flow in flows:
@@ -163,11 +163,11 @@ def _system(axes: Axes, name: str, flows: Sequence[Mapping[str, Any]]) -> None:
     _lines(axes, lines, marker="o")
     axes.set_xlabel("steps before the last one" if drawing else "glimpses before the answer")
     text = (
-        "The decoder's state. The canvas is a sum, so every\nstroke feels the final loss directly, whatever the core"
+        "State of the decoder. The canvas is a sum, so every\nstep gets the final loss directly, with any core"
         if drawing
-        else f"The first glimpse's gradient, times the last one's:\n{', '.join(first)}"
+        else f"Gradient at the first glimpse, relative to the last:\n{', '.join(first)}"
     )
-    caption(axes, f"{TITLES[name]}, trained (dotted: at birth)" if trained else f"{TITLES[name]}, at birth", text)
+    caption(axes, f"{TITLES[name]}, trained (dotted: untrained)" if trained else f"{TITLES[name]}, untrained", text)
 
 
 def _lines(axes: Axes, lines: Sequence[Line], *, marker: str = "", lowest: float | None = None) -> None:
@@ -182,7 +182,7 @@ def _lines(axes: Axes, lines: Sequence[Line], *, marker: str = "", lowest: float
 
 
 def _name(axes: Axes, lines: Sequence[Line]) -> None:
-    """Write each line's name where it leaves the panel; names that would lie on one another are pushed upwards."""
+    """Write each line's name at its end; names that would overlap are moved upwards."""
     placed: list[tuple[float, float]] = []  # points, of the names so far
     for line in sorted(lines, key=lambda line: (-_last(axes, line)[0], _last(axes, line)[1])):
         end = _last(axes, line)
@@ -196,7 +196,7 @@ def _name(axes: Axes, lines: Sequence[Line]) -> None:
 
 
 def _last(axes: Axes, line: Line) -> tuple[float, float]:
-    """The last point of a line inside the panel."""
+    """Return the last point of a line inside the panel."""
     bottom = axes.get_ylim()[0]
     inside = np.flatnonzero(np.isfinite(line.y) & (line.y >= bottom))
     return (float(line.x[inside[-1]]), float(line.y[inside[-1]])) if len(inside) else (float(line.x[0]), bottom)

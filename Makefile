@@ -4,7 +4,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --constraint con
 DEMO := runs/demo
 DRAWING := runs/demo-draw
 
-.PHONY: demo test slow bench fuzz soak audit clean
+.PHONY: demo test docs slow bench fuzz soak audit clean
 
 # Train the Recurrent Attention Model on the embedded digits, measure it, and draw its gaze; then a small DRAW that is
 # told which digit to write.
@@ -35,6 +35,10 @@ test: .venv/installed-test
 	$(BIN)/pyright --pythonpath $(BIN)/python saccade saccade/*/ tests  # pyright enters a linked folder only if it is named
 	$(BIN)/pytest -n 2
 
+# The manual as a site in site/, its links checked; open site/index.html.
+docs: .venv/installed-test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 # Tests that take minutes.
 slow: .venv/installed-test
 	$(BIN)/pytest -m slow
@@ -62,7 +66,7 @@ audit: .venv/installed-test
 	$(BIN)/pip-audit --strict --requirement .venv/frozen.txt --disable-pip --no-deps
 
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv build dist site *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 .venv/installed: .venv/bin/python pyproject.toml constraints.txt
 	@echo "Installing into .venv: PyTorch is the large one, a few minutes the first time."

@@ -104,9 +104,11 @@ def read_record(folder: Path) -> Record:
         InputError: missing, damaged, of another format, or with other keys.
     """
     source = str(folder / "run.json")
-    found = upgrade(read_json(folder / "run.json", "the run.json of a run folder"), source)
-    for key in found.keys() - set(KEYS):
-        raise InputError(f"the keys {', '.join(KEYS)} in {source}", f"the unknown key {shown(key, 40)}", RESTORE)
+    data = read_json(folder / "run.json", "the run.json of a run folder")
+    found = upgrade(data, source)
+    keys = KEYS if data["format"] == FORMAT else KEYS_OF_FORMAT_1
+    for key in data.keys() - set(keys):
+        raise InputError(f"the keys {', '.join(keys)} in {source}", f"the unknown key {shown(key, 40)}", RESTORE)
     return found
 
 

@@ -23,7 +23,7 @@ from sklearn.datasets import load_digits  # noqa: F401
 import saccade.draw.system
 import saccade.glimpse.system  # noqa: F401
 from saccade.cli import app
-from saccade.pipeline import trained as verbs  # noqa: F401
+from saccade.pipeline import session  # noqa: F401
 from saccade.pipeline.train import loop as train
 
 PATIENCE_SECONDS = 240.0

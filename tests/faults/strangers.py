@@ -22,15 +22,15 @@ import torch
 from torch import nn
 
 from saccade.errors import InputError
-from saccade.glimpse.config import Config
+from saccade.glimpse.config import SPEC
+from saccade.images.config import Shape
 from saccade.images.idx import read_idx
 from saccade.images.mnist_framing import read_image
-from saccade.pipeline import trained as verbs
 from saccade.pipeline.checkpoint import checkpoints as checkpoint
 from saccade.pipeline.checkpoint.run_folder import open_run
 from saccade.pipeline.config import default_run, to_dict
-from saccade.pipeline.contract import Shape
 from saccade.pipeline.toml_config import read_run
+from saccade.pipeline.trained import open_trained
 
 Case = tuple[str, Callable[[], Any]]
 SEEDS = Path(__file__).parents[1] / "fuzz" / "seeds" / "image"
@@ -106,15 +106,18 @@ def tomls() -> Iterator[Case]:
         path = FOLDER / f"{len(name)}.toml"
         path.write_bytes(data)
         row = "../../outside" if "outside" in name else None
-        yield name, lambda path=path, row=row: read_run(path, "glimpse", Config, row)
+        yield name, lambda path=path, row=row: read_run(path, "glimpse", SPEC, row)
     path = sparse(FOLDER / "sparse.toml", b"[model]\n", 1 << 40)
-    yield "1 TB of settings", lambda: read_run(path, "glimpse", Config)
+    yield "1 TB of settings", lambda: read_run(path, "glimpse", SPEC)
 
 
 def run_folders() -> Iterator[Case]:
-    """What claims to be a run."""
-    honest = {"format": 1, **to_dict(default_run("glimpse", Config)), "facts": {}, "classes": ["a", "b"]}
+    """What claims to be a run, in both formats of run.json."""
+    settings = to_dict(default_run("glimpse", SPEC))
+    honest = {"format": 1, **settings, "facts": {}, "classes": ["a", "b"]}
     honest["shape"] = {"channels": 1, "height": 28, "width": 28, "classes": 2}
+    facts = {"channels": 1, "height": 28, "width": 28, "classes": ["a", "b"]}
+    current = {"format": 2, **settings, "facts": facts, "provenance": {}}
 
     def folder(name: str, text: str) -> Path:
         path = FOLDER / name
@@ -123,21 +126,34 @@ def run_folders() -> Iterator[Case]:
         return path
 
     names = {"../../evil": "up", "/tmp/evil": "root", "os": "os", "cli": "cli", "saccade.pipeline": "dot"}
-    for system, name in names.items():
-        path = folder(f"system-{name}", json.dumps({**honest, "system": system}))
-        yield f"the system {system}", lambda path=path: open_run(path)
-    path = folder("deep", '{"format": 1, "facts": ' + '{"a":' * 900 + "1" + "}" * 901)
-    yield "tables in tables in run.json", lambda path=path: open_run(path)
+    for data in (honest, current):
+        which = f"in format {data['format']}"
+        for system, name in names.items():
+            path = folder(f"system-{name} {which}", json.dumps({**data, "system": system}))
+            yield f"the system {system} {which}", lambda path=path: open_run(path)
+        path = folder(f"wide {which}", json.dumps({**data, "model": {**data["model"], "hidden": 1 << 40}}))
+        yield f"a network of 2^40 units {which}", lambda path=path: open_run(path)
+        large = {**data["model"], "hidden": 16384, "layers": 16}
+        path = folder(f"claims {which}", json.dumps({**data, "model": large}))
+        checkpoint.write(path / "checkpoint-1.safetensors", checkpoint.Snapshot(1, {"model/w": torch.zeros(2)}, {}))
+        told = f"a network of 30 GB, whose checkpoint has two numbers {which}"
+        yield told, lambda path=path: open_trained(path, "glimpse")
+    deep = '{"a":' * 900 + "1" + "}" * 901
+    for key, number in (("facts", 1), ("facts", 2), ("provenance", 2)):
+        path = folder(f"deep {key} {number}", f'{{"format": {number}, "{key}": {deep}')
+        yield f"tables in tables in {key} of format {number}", lambda path=path: open_run(path)
     path = folder("large", "{}")
     sparse(path / "run.json", b"{", 1 << 40)
     yield "a run.json of 1 TB", lambda path=path: open_run(path)
-    path = folder("escape", json.dumps({**honest, "classes": ["a", "\x1b[2Jb"]}))
-    yield "a class whose name commands the terminal", lambda path=path: open_run(path)
-    path = folder("wide", json.dumps({**honest, "model": {**honest["model"], "hidden": 1 << 40}}))
-    yield "a network of 2^40 units", lambda path=path: open_run(path)
-    path = folder("claims", json.dumps({**honest, "model": {**honest["model"], "hidden": 16384, "layers": 16}}))
-    checkpoint.write(path / "checkpoint-1.safetensors", checkpoint.Snapshot(1, {"model/w": torch.zeros(2)}, {}))
-    yield "a network of 30 GB, whose checkpoint has two numbers", lambda path=path: verbs.open_network(path, "glimpse")
+    escape = ["a", "\x1b[2Jb"]
+    path = folder("escape 1", json.dumps({**honest, "classes": escape}))
+    yield "a class whose name commands the terminal in format 1", lambda path=path: open_run(path)
+    path = folder("escape 2", json.dumps({**current, "facts": facts | {"classes": escape}}))
+    yield "a class whose name commands the terminal in format 2", lambda path=path: open_run(path)
+    path = folder("images", json.dumps({**current, "facts": facts | {"height": 1 << 40}}))
+    yield "images of 2^40 pixels", lambda path=path: open_trained(path)
+    path = folder("nested", json.dumps({**current, "facts": facts | {"classes": [["a"] * 30_000]}}))
+    yield "a class that is a list of 30,000", lambda path=path: open_run(path)
 
 
 def idx_files() -> Iterator[Case]:

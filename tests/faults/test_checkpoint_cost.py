@@ -8,9 +8,10 @@ import pytest
 
 from saccade.draw.config import Config as DrawConfig
 from saccade.glimpse.config import Config as GlimpseConfig
-from saccade.images.source import load
+from saccade.images.config import ImageData
+from saccade.images.source import load_images
 from saccade.pipeline.checkpoint import checkpoints as checkpoint
-from saccade.pipeline.config import DataConfig, Run, TrainConfig
+from saccade.pipeline.config import Run, TrainConfig
 from saccade.pipeline.train.loop import Learner
 
 EVERY_SECONDS = TrainConfig().save_every_seconds
@@ -20,11 +21,11 @@ MODELS = {"glimpse": GlimpseConfig(), "draw": DrawConfig(steps=64, grow_until=0.
 @pytest.mark.bench
 @pytest.mark.parametrize("system", MODELS)
 def test_checkpoints_cost_less_than_one_percent(system: str, tmp_path: Path) -> None:
-    data = DataConfig(binarise="fixed" if system == "draw" else "none")
+    data = ImageData(binarise="fixed" if system == "draw" else "none")
     settings = TrainConfig(batch_size=128, ema=0.99, threads=1, epochs=1)
-    learner = Learner(Run(system, data, MODELS[system], settings), load(data, 0))
+    learner = Learner(Run(system, data, MODELS[system], settings), load_images(data, 0))
     learner.advance()
-    cpu, wall = [], []
+    cpu, wall, path = [], [], tmp_path
     for _ in range(7):
         learner.step += 1
         began = time.process_time(), time.perf_counter()
@@ -46,9 +47,9 @@ def test_looking_for_what_is_not_finite_costs_next_to_nothing(system: str) -> No
     import torch
     from torch import nn
 
-    data = DataConfig(binarise="fixed" if system == "draw" else "none")
+    data = ImageData(binarise="fixed" if system == "draw" else "none")
     learner = Learner(
-        Run(system, data, MODELS[system], TrainConfig(batch_size=128, threads=1, epochs=9)), load(data, 0)
+        Run(system, data, MODELS[system], TrainConfig(batch_size=128, threads=1, epochs=9)), load_images(data, 0)
     )
     learner.advance()
     steps, checks = [], []

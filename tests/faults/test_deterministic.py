@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from saccade.images.source import load
-from saccade.pipeline.config import DataConfig
+from saccade.images.config import ImageData
+from saccade.images.source import load_images
 
 
 @pytest.mark.parametrize("system", ["glimpse", "draw"])
@@ -26,13 +26,13 @@ def test_deterministic_gives_equal_results(system: str, words: Any, run: Any, la
 
 
 @pytest.mark.parametrize(
-    "config", [DataConfig(shift=2), DataConfig(binarise="dynamic")], ids=["shifted", "dynamically binarised"]
+    "config", [ImageData(shift=2), ImageData(binarise="dynamic")], ids=["shifted", "dynamically binarised"]
 )
-def test_batches_do_not_depend_on_threads(config: DataConfig) -> None:
+def test_batches_do_not_depend_on_threads(config: ImageData) -> None:
     steps = [0, 12, 25, 3, 11, 30, 1, 22] * 4  # of several epochs, out of order
-    source = load(config, seed=3)
+    source = load_images(config, seed=3)
     alone = [source.batch(step, 128) for step in steps]
-    shared = load(config, seed=3)
+    shared = load_images(config, seed=3)
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(2)

@@ -8,13 +8,14 @@ import pytest
 import torch
 
 from saccade.glimpse.config import Config
-from saccade.images.source import load
+from saccade.images.config import ImageData
+from saccade.images.source import load_images
 from saccade.pipeline.checkpoint import checkpoints as checkpoint
-from saccade.pipeline.config import DataConfig, Run, TrainConfig
+from saccade.pipeline.config import Run, TrainConfig
 from saccade.pipeline.train.divergence import NotFinite
 from saccade.pipeline.train.loop import Learner
 
-DATA = DataConfig()
+DATA = ImageData()
 RUN = Run("glimpse", DATA, Config(glimpses=3, hidden=32, features=16), TrainConfig(batch_size=128, epochs=3))
 
 
@@ -32,9 +33,9 @@ def test_it_stops_saves_the_batch_and_keeps_the_last_good_checkpoint(words: Any,
     evidence = checkpoint.read(bad)
     assert good is not None and good.step == 1
     assert evidence.step == 1 and math.isnan(evidence.facts["terms"]["classification"])
-    source = load(DATA, 0)
+    source = load_images(DATA, 0)
     shifted = evidence.tensors["batch/images"]
-    assert shifted.shape == (128, *source.shape[:3])
+    assert shifted.shape == (128, *source.facts.shape[:3])
     assert torch.equal(evidence.tensors["batch/labels"], source.batch(1, 128).labels)
     assert {name for name in evidence.tensors if name.startswith("inputs/")} == {
         "inputs/noise", "inputs/forced", "inputs/std", "inputs/step",
@@ -44,7 +45,7 @@ def test_it_stops_saves_the_batch_and_keeps_the_last_good_checkpoint(words: Any,
 
 
 def test_the_weights_in_the_evidence_are_those_before_the_step() -> None:
-    learner = Learner(RUN, load(DATA, 0))
+    learner = Learner(RUN, load_images(DATA, 0))
     for _ in range(4):
         learner.advance()
     before = learner.snapshot()
@@ -61,7 +62,7 @@ def test_the_weights_in_the_evidence_are_those_before_the_step() -> None:
 
 
 def test_the_bad_term_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    learner = Learner(RUN, load(DATA, 0))
+    learner = Learner(RUN, load_images(DATA, 0))
     real = learner.system.loss
 
     def poisoned(*arguments: Any) -> Any:

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 
 from saccade.errors import InputError
-from saccade.glimpse.config import Config
+from saccade.glimpse.config import SPEC
 from saccade.images.class_folders import load_folder
 from saccade.pipeline.checkpoint.atomic_files import lock
-from saccade.pipeline.checkpoint.checkpoints import open_log
+from saccade.pipeline.checkpoint.run_log import open_log
 from saccade.pipeline.toml_config import read_run
 from saccade.terminal import screen as terminal
 
@@ -71,7 +71,7 @@ def test_a_rows_name_cannot_be_a_path(tmp_path: Path, name: str) -> None:
     path = tmp_path / "table.toml"
     path.write_text(f"[rows.{json.dumps(name)}.model]\nglimpses = 3\n")
     with pytest.raises(InputError, match="a plain name for every row"):
-        read_run(path, "glimpse", Config, name)
+        read_run(path, "glimpse", SPEC, name)
 
 
 def test_names_that_are_markup_are_shown_as_they_are(
@@ -80,7 +80,7 @@ def test_names_that_are_markup_are_shown_as_they_are(
     monkeypatch.setenv("COLUMNS", "200")
     classes = ["[/x]", "[bold]"]
     terminal.show_metrics({"confusion": [[3, 0], [1, 2]], "dataset": "folder:[/y]"}, classes, "[/z]: 6 images")
-    answer = {"image": "[i].png", "label": "[/x]", "truth": None, "probabilities": {"[/x]": 0.9, "[bold]": 0.1}}
+    answer: Any = {"image": "[i].png", "label": "[/x]", "truth": None, "probabilities": {"[/x]": 0.9, "[bold]": 0.1}}
     terminal.show_answers([answer | {"gaze": [[0.0, 0.0]]}])
     out = capsys.readouterr().out
     for name in (*classes, "[/z]", "[/y]", "[i].png"):

@@ -2,26 +2,31 @@
 
 import json
 import math
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from saccade.cores.adding import KINDS, Adder
 
+from saccade.adding.config import Config
+from saccade.adding.model import KINDS, Adder
 from saccade.cores import flow
 from saccade.cores.flow_figure import draw, halving, part
 from saccade.pipeline.animate.palette import Colour
 
 
-def adder(kind: str, layers: int = 1) -> Adder:
+def adder(kind: Any, layers: int = 1) -> Adder:
     torch.manual_seed(0)
-    return Adder(kind, hidden=8, layers=layers)
+    return Adder(Config(core=kind, hidden=8, layers=layers))
+
+
+def on_adding(core: Adder, steps: int, detach_every: int | None = None) -> flow.Norms:
+    return flow.on_adding(core, flow.planned("lstm", steps), detach_every)  # the core's kind does not matter to it
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_truncation_leaves_exact_zeros_before_the_cut_and_the_same_after_it(kind: str) -> None:
-    full, cut = flow.on_adding(adder(kind), 20), flow.on_adding(adder(kind), 20, detach_every=5)
+    full, cut = on_adding(adder(kind), 20), on_adding(adder(kind), 20, detach_every=5)
     for field in full:
         assert cut[field][:15] == [0.0] * 15
         assert cut[field][15:] == full[field][15:]
@@ -29,12 +34,12 @@ def test_truncation_leaves_exact_zeros_before_the_cut_and_the_same_after_it(kind
 
 
 def test_float64_follows_a_vanishing_gradient_far_below_float32s_smallest_number() -> None:
-    norms = flow.on_adding(adder("rnn-relu"), 300)["h"]
+    norms = on_adding(adder("rnn-relu"), 300)["h"]
     assert 0 < norms[0] < 1e-50
 
 
 def test_every_layer_has_its_state() -> None:
-    norms = flow.on_adding(adder("lstm", layers=3), 4)
+    norms = on_adding(adder("lstm", layers=3), 4)
     assert list(norms) == ["0.h", "0.c", "1.h", "1.c", "2.h", "2.c"]
     assert flow.whole_state(norms, "1.") == [math.hypot(h, c) for h, c in zip(norms["1.h"], norms["1.c"], strict=True)]
 
@@ -42,7 +47,7 @@ def test_every_layer_has_its_state() -> None:
 def test_measuring_leaves_the_network_as_it_was() -> None:
     core = adder("gru")
     before = {name: parameter.clone() for name, parameter in core.named_parameters()}
-    flow.on_adding(core, 5)
+    on_adding(core, 5)
     for name, parameter in core.named_parameters():
         assert parameter.dtype == torch.float32
         assert torch.equal(parameter, before[name])
@@ -68,14 +73,14 @@ def test_halving_is_the_number_of_steps_that_half_is_lost_in() -> None:
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict:
+def found(tmp_path_factory: pytest.TempPathFactory) -> flow.Measurement:
     """A small measurement without any trained system."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(flow, "LENGTHS", (4, 12))
         return flow.measure(8, 2, tmp_path_factory.mktemp("none"), lambda text: None)
 
 
-def test_a_measurement_is_json_and_holds_every_core_fresh_and_trained(found: dict) -> None:
+def test_a_measurement_is_json_and_holds_every_core_fresh_and_trained(found: flow.Measurement) -> None:
     assert json.loads(json.dumps(found, allow_nan=False)).keys() == found.keys()
     assert [(f["core"], f["trained"]) for f in found["adding"]] == [(k, t) for t in (False, True) for k in KINDS]
     assert {len(norms) for f in found["adding"] for norms in f["norms"].values()} == {8}
@@ -89,18 +94,18 @@ def test_a_measurement_is_json_and_holds_every_core_fresh_and_trained(found: dic
         assert {len(norms) for f in found["systems"][name] for norms in f["norms"].values()} == {steps}
 
 
-def test_draws_canvas_feels_the_loss_at_every_step(found: dict) -> None:
+def test_draws_canvas_feels_the_loss_at_every_step(found: flow.Measurement) -> None:
     for entry in found["systems"]["draw"]:
         canvas = entry["norms"]["generator.canvas"]
         assert min(canvas) > 0.5 * max(canvas)
 
 
-def test_the_figure_has_log_axes_over_the_steps_and_a_line_for_every_core(found: dict, tmp_path: Path) -> None:
+def test_the_figure_has_log_axes_over_the_steps_and_a_line_for_every_core(found: flow.Measurement) -> None:
     panels = draw(found).axes
     assert len(panels) == 9
     assert all(panel.get_yscale() == "log" for panel in panels)
     assert panels[2].get_xscale() == "log"
-    assert panels[0].get_title(loc="left") == "At birth"
+    assert panels[0].get_title(loc="left") == "Untrained"
     assert panels[1].get_title(loc="left") == "After 2 updates"
     words = {text.get_text() for text in panels[0].texts}
     assert {"RNN tanh", "RNN relu", "LSTM", "GRU"} <= words

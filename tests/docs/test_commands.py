@@ -142,6 +142,22 @@ def test_every_command_exists(page: Path) -> None:
             assert command[0] in OTHERS or command == ["saccade"], command
 
 
+def verbs(command: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Return the verbs below a command, each as the words that one types."""
+    if not hasattr(command, "list_commands"):
+        return [path]
+    context = command.make_context("saccade", [], resilient_parsing=True)
+    names = command.list_commands(context)
+    return [verb for name in names for verb in verbs(command.get_command(context, name), (*path, name))]
+
+
+def test_the_usage_page_has_every_verb() -> None:
+    usage = ROOT / "docs" / "usage.md"
+    shown = {tuple(words_of(command)[:2]) for command in [*commands(usage), *inline_commands(usage)]}
+    shown |= {words[:1] for words in shown}
+    assert not [verb for verb in verbs(get_command(app)) if verb not in shown]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
 @pytest.mark.usefixtures("place")
 def test_every_command_runs_in_its_pages_order(page: Path, kept: Path) -> None:

@@ -22,6 +22,8 @@ from tests.docs.manual import IDS, PAGES, README, ROOT, commands, inline_command
 OTHERS = {"source", "pip", "tensorboard"}
 """Programs that are not ours, and are not run."""
 
+RESULTS = ROOT / "experiments" / "RESULTS.md"
+
 TRAIN = ["--epochs", "1", "--batch-size", "64", "--threads", "1"]
 IMAGES = [*TRAIN, "--validation", "0", "--dataset", "digits"]
 TINY = {
@@ -131,7 +133,7 @@ def parsed(words: Sequence[str]) -> None:
         assert not word.startswith("--") or word in {*known, "--help"}, f"no option {word} of {name}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=IDS)
+@pytest.mark.parametrize("page", [*PAGES, RESULTS], ids=[*IDS, "experiments/RESULTS.md"])
 def test_every_command_exists(page: Path) -> None:
     for command in [*commands(page), *inline_commands(page)]:
         if command[0] == "make":

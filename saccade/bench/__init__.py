@@ -1,1 +1,1 @@
-"""What a few glimpses buy over a network that sees everything at once: the benchmark, and a page that shows it."""
+"""The benchmark: networks with a few glimpses against networks that see the whole image, and a report page."""

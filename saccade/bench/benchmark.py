@@ -1,6 +1,6 @@
-"""The benchmark: trains what is not trained yet, measures, and writes OUT/benchmark.json after every part.
+"""The benchmark: train the missing networks, measure, and write OUT/benchmark.json after every part.
 
-A part that is in the file already is kept, so the same command goes on where it stopped; `fresh` measures anew and
+Parts that are in the file already are kept, so that a repeated command resumes. `fresh` measures everything again and
 keeps the trained networks.
 """
 
@@ -10,90 +10,105 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple, cast
 
 import torch
 
-from saccade.bench.cost import Answer, static, training_peak_bytes
+from saccade.bench.answer_costs import costs
 from saccade.bench.growth import growth
 from saccade.bench.machine import machine
 from saccade.bench.paper import QUOTED
 from saccade.bench.plan import Contestant, Plan
 from saccade.bench.robustness import robustness
-from saccade.bench.timing import interleaved, throughput, traced
+from saccade.bench.schema import Benchmark, MeasuredRow, PaperRow, ResultRow, Robustness, Spread
 from saccade.bench.training import Job, jobs_of, train_all
 from saccade.errors import InputError
 from saccade.images.config import ImageData
-from saccade.images.source import ImageBatch, load_images
+from saccade.images.source import load_images
+from saccade.json_types import Record
 from saccade.pipeline.checkpoint.atomic_files import lock, read_json, unwritable, write_json
 from saccade.pipeline.checkpoint.run_log import read_log, train_seconds
-from saccade.pipeline.contract import load_system
 from saccade.pipeline.provenance import provenance
-from saccade.pipeline.trained import open_trained
 from saccade.terminal import screen
 from saccade.terminal.options import typed
 
 FORMAT = 1
-"""The layout of benchmark.json; raised when an older Saccade could not read it."""
+"""Format of benchmark.json; raised when an older Saccade could not read it."""
 
 FILE = "benchmark.json"
 KEYS = ("format", "dataset", "full", "facts", "machine")
-TRAINING_BATCH = 128
 DIGITS = tuple("0123456789")
 
 
-def run(plan: Plan, out: Path, processes: int, data_dir: str | None, *, fresh: bool = False) -> dict[str, Any]:
-    """Carry a plan out in a folder; what benchmark.json holds at the end.
+class Trainings(NamedTuple):
+    """The result of training all networks."""
+
+    faults: dict[Path, str]
+    """The reason of each failure, by run folder."""
+    trained: int
+    """Number of runs that were trained now."""
+
+
+class HeldOutError(NamedTuple):
+    """The test error of a run, and the condition of the evaluation that it is of."""
+
+    condition: str
+    percent: float
+
+
+def run(plan: Plan, out: Path, processes: int, data_dir: str | None, *, fresh: bool = False) -> Benchmark:
+    """Carry out a plan in a folder and return the content of benchmark.json.
 
     Raises:
-        InputError: the folder holds something else or another benchmark, or not one network could be trained.
+        InputError: the folder holds something else or another benchmark, or every training failed.
     """
     torch.set_num_threads(1)
-    found = _begin(plan, out, fresh)
+    content: Record = {**_begin(plan, out, fresh)}
     with lock(out):
-        write_json(out / FILE, found)
+        write_json(out / FILE, content)
         jobs = jobs_of(plan, out)
         faults, trained = _train(jobs, processes)
-        if trained:  # what was measured before was measured without them
-            found = {key: value for key, value in found.items() if key not in ("costs", "robustness")}
-        found["failed"] = [{"run": folder.name, "fault": fault} for folder, fault in faults.items()]
-        whole = [job for job in jobs if job.folder not in faults]
-        if not whole:
+        if trained:  # the measurements in the file do not have the new networks
+            content = {key: value for key, value in content.items() if key not in ("costs", "robustness")}
+        content["failed"] = [{"run": folder.name, "fault": fault} for folder, fault in faults.items()]
+        finished = [job for job in jobs if job.folder not in faults]
+        if not finished:
             fault = next(iter(faults.values()))
-            raise InputError("at least one network that could be trained", f"none: {fault}", "mend that first")
-        found["rows"] = _rows(plan, whole)
-        write_json(out / FILE, found)
-        parts: dict[str, Callable[[], Any]] = {
-            "costs": lambda: costs(plan, whole),
-            "growth": lambda: growth(_digit(whole[0]), DIGITS, plan.sizes, plan.seconds),
-            "robustness": lambda: _robustness(plan, whole, data_dir),
+            raise InputError("at least one network that could be trained", f"none: {fault}", "fix that first")
+        content["rows"] = _rows(plan, finished)
+        write_json(out / FILE, content)
+        parts: dict[str, Callable[[], object]] = {
+            "costs": lambda: costs(plan, finished),
+            "growth": lambda: growth(_digit(finished[0]), DIGITS, plan.sizes, plan.seconds),
+            "robustness": lambda: _robustness(plan, finished, data_dir),
         }
         for name, measure in parts.items():
-            if name not in found:
+            if name not in content:
                 screen.say(f"measuring: {name}")
-                found[name] = measure()
-                write_json(out / FILE, found)
-    return found
+                content[name] = measure()
+                write_json(out / FILE, content)
+    return cast(Benchmark, content)
 
 
-def read(folder: Path) -> dict[str, Any]:
-    """The benchmark.json of a folder.
+def read(folder: Path) -> Benchmark:
+    """Return the benchmark.json of a folder.
 
     Raises:
-        InputError: no benchmark, or one that another Saccade wrote.
+        InputError: no benchmark, or one in another format.
     """
-    found = read_json(folder / FILE, "the benchmark.json of a benchmark's folder")
-    if found.get("format") != FORMAT:
-        place = f"{found.get('format')!r:.40} in {folder / FILE}"
-        raise InputError(f"format {FORMAT} of a benchmark", place, "use the Saccade that wrote it, or run it again")
-    missing = [key for key in KEYS if key not in found]
+    content = read_json(folder / FILE, "the benchmark.json of a benchmark's folder")
+    if content.get("format") != FORMAT:
+        found = f"{content.get('format')!r:.40} in {folder / FILE}"
+        do = "use the Saccade version that wrote it, or run it again"
+        raise InputError(f"format {FORMAT} of a benchmark", found, do)
+    missing = [key for key in KEYS if key not in content]
     if missing:
         raise InputError(f"the keys {', '.join(KEYS)} in {folder / FILE}", f"no {missing[0]}", "run it again")
-    return found
+    return cast(Benchmark, content)
 
 
-def _begin(plan: Plan, out: Path, fresh: bool) -> dict[str, Any]:
-    """What stands in the folder already, or the beginning of a new benchmark."""
+def _begin(plan: Plan, out: Path, fresh: bool) -> Mapping[str, object]:
+    """Return the content of the folder's benchmark.json, or of a new one."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         empty = not any(item for item in out.iterdir() if not item.name.startswith("."))
@@ -112,35 +127,44 @@ def _begin(plan: Plan, out: Path, fresh: bool) -> dict[str, Any]:
     return new if fresh else old
 
 
-def _train(jobs: list[Job], processes: int) -> tuple[dict[Path, str], int]:
-    """Train all, with a line for each that ends; the faults of those that failed, by folder, and how many learned."""
-    faults, trained = {}, 0
+def _train(jobs: list[Job], processes: int) -> Trainings:
+    """Train all networks, and print a line when a training ends."""
+    faults: dict[Path, str] = {}
+    trained = 0
     for count, (job, outcome) in enumerate(train_all(jobs, processes), 1):
         name = f"{job.contestant.label}, seed {job.seed}"
         if outcome.status == "trained":
             trained += 1
             seconds = train_seconds(read_log(job.folder))
-            screen.say(f"{count}/{len(jobs)} {name}: {_error(job)[1]:.2f}% in {seconds:.0f} s")
+            screen.say(f"{count}/{len(jobs)} {name}: {_error(job).percent:.2f}% in {seconds:.0f} s")
         elif outcome.status != "finished":
             faults[job.folder] = outcome.text
             screen.say(f"saccade: {name} failed: {outcome.text}")
-    return faults, trained
+    return Trainings(faults, trained)
 
 
-def _rows(plan: Plan, whole: list[Job]) -> list[dict[str, Any]]:
-    """A row for each contestant: test error over its seeds, training time, the commands; and the papers' rows."""
+def _rows(plan: Plan, finished: list[Job]) -> list[ResultRow]:
+    """Return a row for each contestant, and the papers' rows."""
     by_name: dict[str, list[Job]] = defaultdict(list)
-    for job in whole:
+    for job in finished:
         by_name[job.contestant.name].append(job)
-    rows = []
+    rows: list[ResultRow] = []
     for contestant in plan.contestants:
         if contestant.name in by_name:
             rows.append(_row(contestant, by_name[contestant.name]))
-    quoted = [{"source": "paper", **quote._asdict()} for quote in QUOTED[plan.dataset]]
-    return rows + quoted
+    for label, percent, paper, dataset in QUOTED[plan.dataset]:
+        row: PaperRow = {
+            "source": "paper",
+            "label": label,
+            "error_percent": percent,
+            "paper": paper,
+            "dataset": dataset,
+        }
+        rows.append(row)
+    return rows
 
 
-def _row(contestant: Contestant, jobs: list[Job]) -> dict[str, Any]:
+def _row(contestant: Contestant, jobs: list[Job]) -> MeasuredRow:
     run = contestant.run(jobs[0].seed)
     errors = [_error(job) for job in jobs]
     return {
@@ -151,8 +175,8 @@ def _row(contestant: Contestant, jobs: list[Job]) -> dict[str, Any]:
         "ranked": contestant.ranked,
         "dataset": run.data.dataset,
         "seeds": [job.seed for job in jobs],
-        "error_percent": spread([error for _, error in errors]),
-        "error_is_of": errors[0][0],
+        "error_percent": spread([error.percent for error in errors]),
+        "error_is_of": errors[0].condition,
         "train_seconds": spread([train_seconds(read_log(job.folder)) for job in jobs]),
         "command": f"saccade {contestant.system} train {typed(run)} --out RUN --eval",
         "runs": [f"runs/{job.folder.name}" for job in jobs],
@@ -160,73 +184,34 @@ def _row(contestant: Contestant, jobs: list[Job]) -> dict[str, Any]:
     }
 
 
-def spread(values: list[float]) -> dict[str, Any]:
-    """Mean, smallest, largest, standard deviation (of two or more), and the values themselves."""
-    deviation = statistics.stdev(values) if len(values) > 1 else None
+def spread(values: list[float]) -> Spread:
+    """Return the mean, minimum, maximum and standard deviation of some values, and the values."""
     return {
-        "mean": statistics.mean(values), "min": min(values), "max": max(values), "std": deviation, "values": values
-    }  # fmt: skip
+        "mean": statistics.mean(values),
+        "min": min(values),
+        "max": max(values),
+        "std": statistics.stdev(values) if len(values) > 1 else None,
+        "values": values,
+    }
 
 
-def _error(job: Job) -> tuple[str, float]:
-    """Under which condition, and the test error there."""
+def _error(job: Job) -> HeldOutError:
+    """Return the test error of a run under the first condition that was measured."""
     errors = read_json(job.folder / "metrics.json", "the metrics.json of a run")["error_percent"]
-    return next((name, value) for name, value in errors.items() if not math.isnan(value))
-
-
-def costs(plan: Plan, whole: list[Job]) -> dict[str, dict[str, Any]]:
-    """For each contestant: what an answer costs on the data's own images; times in turns, in one run."""
-    first = {job.contestant.name: job for job in reversed(whole) if job.contestant.ranked}
-    answers, found, replays, eager = {}, {}, {}, {}
-    for name, job in sorted(first.items()):
-        network = open_trained(job.folder, job.contestant.system)
-        source, core, run = network.source(), network.core.requires_grad_(False), network.run
-        package = load_system(run.system)
-        images = source.held_out("test").images[:1]
-        answer = Answer(core, package, run.model, images)
-        counted = static(answer, images, network.facts.shape, run.model)._asdict()
-        some = source.batch(0, min(TRAINING_BATCH, source.examples))
-        peak = training_peak_bytes(core, package, run.model, ImageBatch(some.images, some.labels))
-        found[name] = {**counted, "training_peak_bytes": peak, "training_batch": len(some.labels)}
-        core.eval().requires_grad_(False)
-        answers[name] = (core, package, run.model, some.images)
-        recorded = traced(answer, images)
-        replays[name] = lambda replay=recorded, i=images: replay(i)
-        eager[name] = lambda a=answer, i=images: a(i)
-    with torch.inference_mode():
-        replayed, stepped = interleaved(replays, plan.seconds / 2), interleaved(eager, plan.seconds / 4)
-        for name in found:
-            found[name] |= {
-                "latency_ms": replayed[name].cpu_ms,
-                "latency_wall_ms": replayed[name].wall_ms,
-                "latency_eager_ms": stepped[name].cpu_ms,
-                "throughput": throughput(_batched(*answers[name]), plan.largest_batch, plan.seconds / 8),
-            }
-    return found
-
-
-def _batched(core: Any, package: Any, config: Any, images: torch.Tensor) -> Callable[[int], Callable[[], Any]]:
-    """From a batch size to one answer to so many images."""
-
-    def answer_of(size: int) -> Callable[[], Any]:
-        batch = images.repeat(math.ceil(size / len(images)), 1, 1, 1)[:size].contiguous()
-        answer = Answer(core, package, config, batch)
-        return lambda: answer(batch)
-
-    return answer_of
+    return next(HeldOutError(name, value) for name, value in errors.items() if not math.isnan(value))
 
 
 def _digit(job: Job) -> torch.Tensor:
-    """A digit of 28 pixels [1, 1, 28, 28], which canvases of any size can show."""
+    """Return a digit [1, 1, 28, 28], which fits on canvases of every size."""
     config = job.contestant.run(job.seed).data
     embedded = "digits" in (config.dataset, config.pool)
     plain = ImageData(dataset="digits" if embedded else "mnist", data_dir=config.data_dir)
     return load_images(plain, seed=0).held_out("test").images[:1]
 
 
-def _robustness(plan: Plan, whole: list[Job], data_dir: str | None) -> Mapping[str, Any]:
-    """The first seed of the contestants that were also trained on mixed sizes, and of these."""
+def _robustness(plan: Plan, finished: list[Job], data_dir: str | None) -> Robustness:
+    """Measure the first seed of the contestants that were also trained on mixed sizes, and of those variants."""
     names = {c.name.removesuffix("-mixed") for c in plan.contestants if c.name.endswith("-mixed")}
     names |= {f"{name}-mixed" for name in names}
-    first = {job.contestant.name: job.folder for job in reversed(whole)}
+    first = {job.contestant.name: job.folder for job in reversed(finished)}
     return robustness(plan, {name: folder for name, folder in first.items() if name in names}, data_dir)

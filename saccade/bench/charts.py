@@ -1,6 +1,6 @@
-"""Charts as inline SVG whose colours are the page's own, so that they follow its theme and need nothing else.
+"""Charts as inline SVG in the colours of the page, so that they follow its theme and need no library.
 
-A series' colour and marker say its family; a point's title (what the mouse shows) says its name and numbers.
+The family of a series decides its colour and marker. A point's tooltip has its name and numbers.
 """
 
 import math
@@ -23,7 +23,7 @@ MARKERS = {
 
 
 class Series(NamedTuple):
-    """A line, or points alone; `family` is its colour."""
+    """A line, or a single point; `family` decides its colour."""
 
     label: str
     family: str
@@ -34,14 +34,14 @@ class Series(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """One axis: its words, and whether it is logarithmic."""
+    """An axis: its label, and True in `log` for a logarithmic scale."""
 
     label: str
     log: bool = False
 
 
 def short(value: float) -> str:
-    """A number in three figures: 1.25 M, 384, 0.34."""
+    """Return a number with three significant digits: 1.25 M, 384, 0.34."""
     if value == 0:
         return "0"
     for size, unit in UNITS:
@@ -51,7 +51,7 @@ def short(value: float) -> str:
 
 
 def in_bytes(count: float) -> str:
-    """A number of bytes in three figures: 128 B, 75.3 kB."""
+    """Return a number of bytes with three significant digits: 128 B, 75.3 kB."""
     text = short(count)
     return f"{text}B" if text[-1].isalpha() else f"{text} B"
 
@@ -63,7 +63,7 @@ def _figures(value: float) -> str:
 
 
 def chart(series: Sequence[Series], x: Axis, y: Axis, name: str) -> Markup:
-    """A chart of some series, with its legend; `name` says to a screen reader what it shows."""
+    """Return a chart of some series with its legend; `name` is its description for screen readers."""
     drawn = [s for s in series if len(s.x)]
     if not drawn:
         return Markup('<p class="quiet">Nothing was measured.</p>')
@@ -78,11 +78,11 @@ def chart(series: Sequence[Series], x: Axis, y: Axis, name: str) -> Markup:
 
 
 class _Scale:
-    """From values to pixels along one axis, and its ticks."""
+    """The mapping from values to pixels along one axis, and its ticks."""
 
     def __init__(self, values: Sequence[float], log: bool, start: float, end: float, zero: bool) -> None:
         self.log, self.start, self.end = log, start, end
-        self.floor = min([v for v in values if v > 0], default=1.0)  # what is 0 stands at a logarithm's lower end
+        self.floor = min([v for v in values if v > 0], default=1.0)  # a logarithmic axis shows 0 at its lower end
         values = [max(v, self.floor) for v in values] if log else values
         low, high = min(values), max(values)
         self.ticks = _log_ticks(low, high) if log else _ticks(0.0 if zero else low, high)
@@ -102,7 +102,7 @@ class _Scale:
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """About five round numbers from `low` to beyond `high`."""
+    """Return about five round numbers from `low` to beyond `high`."""
     span = (high - low) or abs(high) or 1.0
     step = 10 ** math.floor(math.log10(span / 4))
     step *= next(factor for factor in (1, 2, 2.5, 5, 10) if span / (step * factor) <= 5)
@@ -111,7 +111,7 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
-    """Powers of ten around the values; where these span little, 2 and 5 times them too."""
+    """Return powers of ten around the values, and for a small range 2 and 5 times them too."""
     first, last = math.floor(math.log10(low) + 1e-9), math.ceil(math.log10(high) - 1e-9)
     if last - first > 3:
         stride = -(-(last - first) // 6)

@@ -1,7 +1,7 @@
-"""What an answer costs: parameters, multiply-adds, pixels read, memory."""
+"""Cost of an answer: parameters, multiply-adds, pixels read, memory."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -12,22 +12,24 @@ from torch.utils.flop_counter import FlopCounterMode, addmm_flop
 
 from saccade.images.config import ImageFacts, Shape
 from saccade.images.source import ImageBatch
+from saccade.json_types import Values
 from saccade.pipeline import systems
 from saccade.pipeline.contract import AnySystem, load_system
 from saccade.pipeline.evaluate.evaluate import unrolled
+from saccade.recurrent.core import AnyCore
 from saccade.recurrent.unroll import Unrolled
 
 COUNTED_TOO = {torch.ops.aten.addmm_: lambda _, a, b, out_shape=None, **rest: addmm_flop(None, a, b, out_shape)}
-"""In-place products, with which cores add the recurrent term: torch's counter leaves them out."""
+"""In-place products, which torch's counter omits; cores add the recurrent term with them."""
 
 
 class Answer(nn.Module):
-    """A network as its user sees it, images in, belief out: float32 [B, C, H, W] to logits [B, K].
+    """A network as a function from images, float32 [B, C, H, W], to logits [B, K].
 
-    The inputs that its episode needs (noise, steps) are made once for a batch size. A policy answers by its mean.
+    The other inputs of its episode (noise, steps) are made once for a batch size. A policy takes its mean action.
     """
 
-    def __init__(self, core: Any, system: AnySystem, config: Any, images: Tensor) -> None:
+    def __init__(self, core: AnyCore, system: AnySystem, config: object, images: Tensor) -> None:
         super().__init__()
         main = next(iter(system.conditions(config).values()))
         labels = torch.zeros(len(images), dtype=torch.int64)
@@ -35,31 +37,40 @@ class Answer(nn.Module):
         self.unrolled = Unrolled(core)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Return the logits of the last step."""
         return self.unrolled(self.inputs, images).logits[-1]
 
 
-def untrained(system: str, model: dict[str, Any], facts: ImageFacts) -> tuple[Any, AnySystem, Any]:
-    """A fresh core of fixed seed, its system, its config: what cost needs, for it does not depend on the weights."""
+class Untrained(NamedTuple):
+    """A network with random weights of a fixed seed: the cost does not depend on the weights."""
+
+    core: AnyCore
+    system: AnySystem
+    config: object
+
+
+def untrained(system: str, model: Values, facts: ImageFacts) -> Untrained:
+    """Build a network with random weights of a fixed seed."""
     package = load_system(system)
     config = systems.spec(system).config(**model)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         core = package.build(config, facts).eval().requires_grad_(False)
-    return core, package, config
+    return Untrained(core, package, config)
 
 
 class Static(NamedTuple):
-    """What does not depend on the machine; per image where it can be."""
+    """The costs of an answer to one image that do not depend on the machine."""
 
     parameters: int
     multiply_adds: int
     pixels_read: int
-    peak_memory_bytes: int  # of what one answer computes, beside the weights and the image
+    peak_memory_bytes: int  # without the weights and the image
 
 
 @torch.inference_mode()
-def static(answer: Answer, images: Tensor, shape: Shape, config: Any) -> Static:
-    """Count; `images` [1, C, H, W]."""
+def static(answer: Answer, images: Tensor, shape: Shape, config: object) -> Static:
+    """Measure the static costs; `images` [1, C, H, W]."""
     assert len(images) == 1
     parameters = sum(p.numel() for p in answer.parameters())
     peak = peak_bytes(lambda: answer(images))
@@ -67,32 +78,41 @@ def static(answer: Answer, images: Tensor, shape: Shape, config: Any) -> Static:
 
 
 def multiply_adds(answer: Callable[[Tensor], Tensor], images: Tensor) -> int:
-    """Of every matrix product and convolution, per image, counted while they run (elementwise work is not)."""
+    """Count the multiply-adds per image of all matrix products and convolutions, without elementwise operations."""
     with torch.no_grad(), FlopCounterMode(display=False, custom_mapping=COUNTED_TOO) as counter:  # type: ignore[arg-type]
         answer(images)
     return counter.get_total_flops() // (2 * len(images))
 
 
-def pixels_read(config: Any, shape: Shape) -> int:
-    """Numbers that a network takes from one image: its glimpses' windows, or everything.
+@runtime_checkable
+class HasGlimpses(Protocol):
+    """The settings of a network that reads glimpses."""
 
-    A Gaussian filter has weight everywhere, so a differentiable window reads the whole image at every glimpse.
+    glimpses: int
+    attention: str
+    patch: int
+    scales: int
+
+
+def pixels_read(config: object, shape: Shape) -> int:
+    """Return the number of values that a network reads from one image: those in its glimpses, or the whole image.
+
+    The weights of a Gaussian filter are nowhere 0, so a differentiable window reads the whole image at every glimpse.
     """
     everything = shape.channels * shape.height * shape.width
-    glimpses = getattr(config, "glimpses", None)
-    if glimpses is None:
+    if not isinstance(config, HasGlimpses):
         return everything
     if config.attention == "gaussian":
-        return glimpses * everything
-    return glimpses * shape.channels * sum((config.patch * 2**s) ** 2 for s in range(config.scales))
+        return config.glimpses * everything
+    return config.glimpses * shape.channels * sum((config.patch * 2**s) ** 2 for s in range(config.scales))
 
 
-class _Live(TorchDispatchMode):
-    """Bytes of the tensors that are alive, and the most there ever were; what was there before does not count."""
+class _LiveTensors(TorchDispatchMode):
+    """Dispatch mode that tracks the bytes of the living tensors made under it, and their maximum."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.known: dict[int, Any] = {}
+        self.known: dict[int, tuple[StorageWeakRef, int]] = {}
         self.most = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -114,16 +134,18 @@ def _storage(tensor: Tensor) -> int:
     return tensor.untyped_storage()._cdata
 
 
-def peak_bytes(function: Callable[[], Any]) -> int:
-    """The most memory that the tensors made by a function hold at one time, bytes; an operation's own workspace, which
-    torch does not show, is not in it."""
-    with _Live() as live:
+def peak_bytes(function: Callable[[], object]) -> int:
+    """Return the peak memory in bytes of the tensors that a function makes.
+
+    The internal workspace of an operation is not included, since torch does not report it.
+    """
+    with _LiveTensors() as live:
         function()
     return live.most
 
 
-def training_peak_bytes(core: Any, system: AnySystem, config: Any, batch: ImageBatch) -> int:
-    """The same for one forward and backward pass over a batch, gradients of the weights included."""
+def training_peak_bytes(core: AnyCore, system: AnySystem, config: object, batch: ImageBatch) -> int:
+    """Return the peak memory in bytes of a forward and backward pass, gradients of the weights included."""
     core = core.train().requires_grad_(True)
     episode = system.episode(batch, config, torch.Generator().manual_seed(0))
 

@@ -1,4 +1,4 @@
-"""A trained network at work, as an animated picture that stands inside the page."""
+"""Films of trained networks, as animated images embedded in the page."""
 
 import base64
 import tempfile
@@ -13,11 +13,11 @@ EXAMPLES = 6
 COLUMNS = 3
 SECONDS = 0.7
 LONG = 12
-"""Steps above which a film shows no movement between two of them."""
+"""A film of more steps than this shows no movement between the steps."""
 
 
 class Film(NamedTuple):
-    """An animated WebP as a data URI, its size in pixels and what it shows."""
+    """An animated WebP as a data URI, with its size in pixels and its caption."""
 
     uri: str
     width: int
@@ -26,10 +26,10 @@ class Film(NamedTuple):
 
 
 def film_of(system: str, folder: Path, data_dir: str | None = None) -> Film | None:
-    """Six examples at once: the gaze over held-out images, or drawings made up out of noise; None for a single look.
+    """Return a film of six examples, or None for a network with a single step.
 
     Raises:
-        InputError: the run has no whole checkpoint, or its data are not at hand.
+        InputError: the run has no complete checkpoint, or its dataset is missing.
     """
     network, package = open_trained(folder, system), load_system(system)
     trace = package.showcase(network, network.source(data_dir) if package.reads_data else None, EXAMPLES)

@@ -1,15 +1,16 @@
-"""On what something was measured."""
+"""Description of the machine that runs a benchmark."""
 
 import os
 import platform
 from pathlib import Path
-from typing import Any
 
 import torch
 
+from saccade.bench.schema import Machine
 
-def machine() -> dict[str, Any]:
-    """Processor, its cores, memory and operating system, and the threads that torch computes with."""
+
+def machine() -> Machine:
+    """Return the processor, its cores, the memory, the operating system, and the number of torch's threads."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "processor": _processor(),
@@ -25,5 +26,5 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         lines = []
-    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(named, platform.processor() or "unknown")
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(models, platform.processor() or "unknown")

@@ -1,4 +1,4 @@
-"""The papers' numbers that stand beside ours. Test error in percent. Torch-free.
+"""Numbers of the papers, to compare with ours: test error in percent. Torch-free.
 
 Mnih et al. 2014 (NIPS version), tables 1 and 2; Gregor et al. 2015, table 1, for the differentiable window.
 """
@@ -9,7 +9,7 @@ MNIH, GREGOR = "Mnih et al. 2014", "Gregor et al. 2015"
 
 
 class Quoted(NamedTuple):
-    """One number as its paper gives it."""
+    """A number from a paper."""
 
     label: str
     error_percent: float
@@ -60,4 +60,4 @@ _CLUTTERED = _of(
 ) + _of("cluttered MNIST 100 × 100", GREGOR, {"DRAW's window, 4 glimpses": 4.18, "DRAW's window, 8 glimpses": 3.36})
 
 QUOTED = {"digits": _MNIST, "mnist": _MNIST, "translated": _TRANSLATED, "cluttered": _CLUTTERED}
-"""For each dataset of the benchmark, the papers' numbers on it, or (digits, which no paper has) on the nearest one."""
+"""The papers' numbers for each dataset of the benchmark; digits, which no paper uses, has those of MNIST."""

@@ -1,25 +1,26 @@
-"""How long things take, measured in turns, so that whatever else the machine does falls on all alike.
+"""Timing of several functions in turn, so that other load on the machine affects all of them equally.
 
-One thread, and the processor's time beside the wall's: on a machine that is busy with other things the former still
-says what the work costs. CUDA is not measured here.
+On one thread, in CPU time and wall time: CPU time stays meaningful on a busy machine. CUDA is not measured here.
 """
 
 import statistics
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from saccade.bench.schema import Throughput
+
 BLOCK_SECONDS = 2e-3
-"""Calls are timed in blocks of at least this length; the clock's own time does not matter then."""
+"""Calls are timed in blocks of at least this length, so that the time of reading the clock is negligible."""
 
 
 class Timing(NamedTuple):
-    """Medians over the rounds, milliseconds a call; `quick_ms` is the fastest round."""
+    """Medians over the rounds, milliseconds per call; `quick_ms` is the CPU time of the fastest round."""
 
     cpu_ms: float
     wall_ms: float
@@ -27,10 +28,10 @@ class Timing(NamedTuple):
     rounds: int
 
 
-def interleaved(jobs: Mapping[str, Callable[[], Any]], seconds: float, rounds: int = 300) -> dict[str, Timing]:
-    """Time several functions in turns, until the time is up, at least 5 rounds."""
+def interleaved(jobs: Mapping[str, Callable[[], object]], seconds: float, rounds: int = 300) -> dict[str, Timing]:
+    """Time several functions in turn for a number of seconds, at least 5 rounds."""
     blocks = {name: _block(job) for name, job in jobs.items()}
-    found: dict[str, list[tuple[float, float]]] = {name: [] for name in jobs}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in jobs}
     end = time.process_time() + seconds
     for count in range(rounds):
         if count >= 5 and time.process_time() > end:
@@ -40,12 +41,12 @@ def interleaved(jobs: Mapping[str, Callable[[], Any]], seconds: float, rounds: i
             for _ in range(blocks[name]):
                 job()
             cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-            found[name].append((1e3 * cpu / blocks[name], 1e3 * wall / blocks[name]))
-    return {name: _timing(times) for name, times in found.items()}
+            times[name].append((1e3 * cpu / blocks[name], 1e3 * wall / blocks[name]))
+    return {name: _timing(measured) for name, measured in times.items()}
 
 
-def _block(job: Callable[[], Any]) -> int:
-    """Calls in a block, after two to warm up."""
+def _block(job: Callable[[], object]) -> int:
+    """Return the number of calls in a block, estimated after two warm-up calls."""
     for _ in range(2):
         job()
     start = time.process_time()
@@ -59,19 +60,19 @@ def _timing(times: Sequence[tuple[float, float]]) -> Timing:
 
 
 def traced(answer: nn.Module, images: Tensor) -> Callable[[Tensor], Tensor]:
-    """The operations of a network recorded once and replayed without Python: as one would deploy it.
+    """Record a network's operations with TorchScript and return the recording, which runs without Python.
 
-    Checked on the images it is given.
+    Its result is compared with the network's on the given images.
     """
     with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # the recorder's remarks on what becomes constant, which is meant
+        warnings.simplefilter("ignore")  # the tracer warns of values that become constant, which is intended
         recorded = torch.jit.freeze(torch.jit.trace(answer.eval(), (images,), check_trace=False))
-        assert torch.allclose(recorded(images), answer(images), atol=1e-4), "a recording that computes something else"
+        assert torch.allclose(recorded(images), answer(images), atol=1e-4), "the recording computes something else"
     return recorded
 
 
-def throughput(answer_of: Callable[[int], Callable[[], Any]], largest: int, seconds: float) -> dict[str, float]:
-    """Images a second at the best of the batches 1, 4, 16, ..., `largest`; processor time."""
+def throughput(answer_of: Callable[[int], Callable[[], object]], largest: int, seconds: float) -> Throughput:
+    """Return the highest number of images per second of CPU time over the batch sizes 1, 4, 16, ..., `largest`."""
     sizes = [4**i for i in range(10) if 4**i < largest] + [largest]
     jobs = {str(size): answer_of(size) for size in sizes}
     timings = interleaved(jobs, seconds, rounds=20)
@@ -81,12 +82,12 @@ def throughput(answer_of: Callable[[int], Callable[[], Any]], largest: int, seco
 
 
 def exponent(sizes: Sequence[float], costs: Sequence[float]) -> float:
-    """e of cost = c * size^e, by least squares of the logarithms."""
+    """Return the e of cost = c * size^e, by least squares on the logarithms."""
     return float(np.polyfit(np.log(sizes), np.log(costs), 1)[0])
 
 
 def crossing(sizes: Sequence[float], one: Sequence[float], other: Sequence[float]) -> float | None:
-    """The size from which on `other` costs more than `one`, between two sizes on a log-log line; None: never."""
+    """Return the size above which `other` costs more than `one`, interpolated on a log-log scale; None: never."""
     ahead = np.log(np.asarray(other)) - np.log(np.asarray(one))
     if ahead[-1] <= 0:
         return None

@@ -1,4 +1,4 @@
-"""The benchmark's networks, trained: each in its own run folder, several at a time, the finished ones passed over."""
+"""Training of the benchmark's networks: a run folder for each, several at a time; finished runs are skipped."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,13 +18,13 @@ class Job(NamedTuple):
 
 
 def jobs_of(plan: Plan, out: Path) -> list[Job]:
-    """Every run of a plan; the folder of each is OUT/runs/NAME-seedN."""
+    """Return every run of a plan; its folder is OUT/runs/NAME-seedN."""
     runs = out / "runs"
     return [Job(c, seed, runs / f"{c.name}-seed{seed}") for c in plan.contestants for seed in c.seeds]
 
 
 def train_all(jobs: Sequence[Job], processes: int) -> Iterator[tuple[Job, Outcome]]:
-    """Train what is not finished yet, the longest first; yields as they end. A run that fails stops no other."""
+    """Train the unfinished runs, the longest first; yield each when it ends. A failed run does not stop the others."""
     by_folder = {job.folder: job for job in sorted(jobs, key=_length, reverse=True)}
     tasks = [Task(job.contestant.name, job.contestant.run(job.seed), folder) for folder, job in by_folder.items()]
     for outcome in train_each(tasks, processes):
@@ -32,7 +32,7 @@ def train_all(jobs: Sequence[Job], processes: int) -> Iterator[tuple[Job, Outcom
 
 
 def _length(job: Job) -> float:
-    """Roughly how long a run takes, in no unit."""
+    """Return a rough estimate of a run's duration, in arbitrary units."""
     run = job.contestant.run(job.seed)
     per_image = {"modern": 40.0, "conv": 2.0, "fc": 1.0}
     steps = per_image[run.model.kind] if run.system == "baseline" else float(run.model.glimpses)

@@ -26,9 +26,8 @@ def open_judge(painter: Painter, path: Path) -> ImageTrained[Any]:
         raise InputError("a network that was trained with labels", f"one without in {painter.folder.path}", do)
     judge = open_trained(path)
     if judge.facts != painter.facts:
-        found = f"one of {', '.join(judge.facts.describe().values()):.200} in {path}"
-        expected = f"a classifier of images and classes of the shape {tuple(painter.facts.shape)}"
-        raise InputError(expected, found, "train one on the same data")
+        found = f"one of other data ({'; '.join(painter.facts.differences(judge.facts)):.200}) in {path}"
+        raise InputError("a classifier of the images and classes that are drawn", found, "train one on the same data")
     assert isinstance(judge, ImageTrained)
     blank = torch.zeros(1, *painter.facts.shape[:3])
     if not hasattr(judge.look(ImageBatch(blank, torch.zeros(1, dtype=torch.int64))).outputs, "logits"):

@@ -215,6 +215,8 @@ def _suggest(word: str, known: Any) -> str:
 
 def tuples(value: Any) -> Any:
     """Return a value with its lists as tuples: TOML and JSON write lists, configs hold what cannot change."""
+    if isinstance(value, dict):
+        return {key: tuples(item) for key, item in value.items()}
     return tuple(tuples(item) for item in value) if isinstance(value, list | tuple) else value
 
 

@@ -42,6 +42,11 @@ class Facts:
         """Return rows for the model card: what the data is, in words."""
         return {item.name.replace("_", " "): str(getattr(self, item.name)) for item in fields(self)}
 
+    def differences(self, other: "Facts") -> list[str]:
+        """Return what differs in the facts of other data ("height: 28, now 60")."""
+        pairs = {item.name: (getattr(self, item.name), getattr(other, item.name, None)) for item in fields(self)}
+        return [f"{name}: {own}, now {now}" for name, (own, now) in pairs.items() if own != now]
+
 
 @dataclass(frozen=True)
 class NoFacts(Facts):

@@ -81,8 +81,8 @@ class Trained(Generic[ConfigT, BatchT, FactsT]):
             run = replace(run, data=replace(run.data, data_dir=data_dir))
         source = load_data(run)
         if source.facts != self.facts:
-            expected, found = (", ".join(facts.describe().values()) for facts in (self.facts, source.facts))
-            raise InputError(f"the data that this run was trained on ({expected})", f"{found:.200}", "give those")
+            found = f"other data ({'; '.join(self.facts.differences(source.facts)):.200})"
+            raise InputError("the data that this run was trained on", found, "give those")
         return source
 
     def held_out(self, source: AnySource, split: Split, index: int, number: int) -> BatchT:

@@ -85,8 +85,10 @@ def _write(
     checkpoints.save(draft, snapshot).rename(draft / WEIGHTS)
     write_json(draft / "run.json", history.record)
     write_json(draft / "metrics.json", metrics)
-    write_whole(draft / "curve.jsonl", curve(history.log).encode())
-    card = Card(name, history.record, metrics, history.log, (draft / WEIGHTS).stat().st_size, tuple(bad_at))
+    kept = curve(history.log)
+    write_whole(draft / "curve.jsonl", kept.encode())
+    log = [json.loads(line) for line in kept.splitlines()]  # of what is kept, so that the card can be made again
+    card = Card(name, history.record, metrics, log, (draft / WEIGHTS).stat().st_size, tuple(bad_at))
     write_whole(draft / "card.md", write_card(card).encode())
 
 

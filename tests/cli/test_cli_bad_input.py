@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from saccade.pipeline.checkpoint import checkpoints as checkpoint
+from saccade.pipeline import trained as trained_networks
 from saccade.pipeline.evaluate import evaluate
 from saccade.terminal import screen as terminal
 
@@ -175,9 +175,12 @@ def test_a_checkpoint_of_another_shape(refused: Any, run: Path) -> None:
 
 def test_images_of_another_shape(refused: Any, run: Path) -> None:
     settings = json.loads((run / "run.json").read_text())
-    settings["shape"]["height"] = 60
+    settings["facts"]["height"] = 60
     (run / "run.json").write_text(json.dumps(settings))
-    assert "images of the network's shape (1, 60, 28, 10)" in refused("glimpse", "eval", run)
+    assert "this run was trained on, found other data (height: 60, now 28)" in refused("glimpse", "eval", run)
+    settings["facts"] |= {"height": 28, "classes": list("abcdefghij")}
+    (run / "run.json").write_text(json.dumps(settings))
+    assert "found other data (classes: ('a', 'b'," in refused("glimpse", "eval", run)
 
 
 @pytest.mark.parametrize("verb", ["eval", "gif", "train"])
@@ -219,7 +222,7 @@ def test_a_run_json_that_is_none(refused: Any, run: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--index", "400"], "images 0 to 399 of the test split, found --index 400"),
+        (["--index", "400"], "examples 0 to 399 of the test split, found --index 400"),
         (["--index", "-1"], "found --index -1"),
         (["--index", "398", "--count", "3"], "found --index 398 --count 3"),
         (["--count", "0"], "found --index 0 --count 0"),
@@ -252,7 +255,7 @@ def test_a_full_disk_is_one_line(saccade: Any, run: Path, monkeypatch: pytest.Mo
     def full(*arguments: Any, **options: Any) -> Any:
         raise OSError(errno.ENOSPC, "No space left on device", "log.jsonl")
 
-    monkeypatch.setattr(checkpoint, "write_json", full)
+    monkeypatch.setattr(trained_networks, "write_json", full)
     answer = saccade("glimpse", "eval", run)
     assert (answer.code, answer.out) == (1, "")
     assert answer.err == ("saccade: No space left on device at log.jsonl; fix that, then run the same command again\n")

@@ -66,7 +66,7 @@ def test_a_text_is_written_class_by_class(saccade: Any, labelled: Path, tmp_path
         (["generate", "LABELLED", "--text", "19x4"], "characters among 0123456789, found 'x' in '19x4'"),
         (["generate", "LABELLED", "--text", ""], "a text of one character or more"),
         (["generate", "RUN", "--out", "sheet.jpg"], "a file name that ends in .png"),
-        (["gif", "RUN", "--reconstruct", "--index", "400"], "images 0 to 399 of the test split"),
+        (["gif", "RUN", "--reconstruct", "--index", "400"], "examples 0 to 399 of the test split"),
         (["gif", "RUN", "--out", "film.avi"], "a file name that ends in one of"),
         (["eval", "RUN", "--samples", "0"], "found 0 for --importance-samples"),
     ],
@@ -108,8 +108,12 @@ def test_pairs_of_digits_are_learned_from(saccade: Any, tiny: list[str], tmp_pat
     words = [*tiny, "--batch-size", "10", "--dataset", "pairs", "--canvas", "40", "--labelled", "--data-dir", tmp_path]
     assert saccade("draw", "train", *words, "--out", tmp_path / "run").code == 0
     run = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert run["shape"] == {"channels": 1, "height": 40, "width": 40, "classes": 55}
-    assert run["classes"][-1] == "99"
+    assert {key: run["facts"][key] for key in ("channels", "height", "width")} == {
+        "channels": 1,
+        "height": 40,
+        "width": 40,
+    }
+    assert len(run["facts"]["classes"]) == 55 and run["facts"]["classes"][-1] == "99"
     assert saccade("draw", "generate", tmp_path / "run", "--count", "2", "--out", tmp_path / "sheet.png").code == 0
 
 

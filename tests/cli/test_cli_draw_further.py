@@ -128,7 +128,7 @@ def test_a_judge_reads_what_is_drawn_by_class(
         ("drawn", "classifier", "a network that was trained with labels, found one without"),
         ("labelled", "drawn", "the run of a classifier, found a run of draw"),
         ("labelled", "nowhere", "a run folder, found no folder nowhere"),
-        ("labelled", "colour", "a classifier of images and classes of the shape (1, 28, 28, 10), found one of (3, 28"),
+        ("labelled", "colour", "images and classes that are drawn, found one of other data (channels: 1, now 3) in"),
     ],
 )
 def test_no_judge(
@@ -138,15 +138,17 @@ def test_no_judge(
     if judge == "colour":  # as if it had been trained on coloured pictures
         import torch
 
-        from saccade.baseline import system
+        from saccade.images.config import ImageFacts
+        from saccade.pipeline import systems
         from saccade.pipeline.checkpoint import checkpoints as checkpoint
+        from saccade.pipeline.checkpoint.run_folder import create
         from saccade.pipeline.config import default_run
-        from saccade.pipeline.contract import Shape
+        from saccade.pipeline.contract import load_system
 
-        its_run, shape = default_run("baseline", system.Config), Shape(3, 28, 28, 10)
-        core = system.build(its_run.model, shape)
+        its_run, facts = default_run("baseline", systems.spec("baseline")), ImageFacts(3, 28, 28, tuple("0123456789"))
+        core = load_system("baseline").build(its_run.model, facts)
         other = tmp_path / "colour"
-        checkpoint.create(other, its_run, shape, tuple("0123456789"))
+        create(other, its_run, facts)
         tensors = {f"model/{name}": tensor for name, tensor in core.state_dict().items()}
         assert all(isinstance(tensor, torch.Tensor) for tensor in tensors.values())
         checkpoint.save(other, checkpoint.Snapshot(1, tensors, {}))

@@ -17,8 +17,9 @@ import saccade
 from saccade.draw.commands import DEFAULT, DEFAULT_LABELLED
 from saccade.images.digits import load_digits
 from saccade.pipeline.checkpoint import checkpoints as checkpoint
-from saccade.shipped import catalogue as shipped
-from saccade.shipped import publish
+from saccade.pipeline.checkpoint import locate
+from saccade.pipeline.checkpoint.run_folder import open_run
+from saccade.shipped import catalogue, publish
 
 ROOT = Path(saccade.__file__).parents[1]
 ABOUT = ["--about", "A network for tests."]
@@ -37,7 +38,8 @@ def models(saccade: Any, measured: Path, place: Path, monkeypatch: pytest.Monkey
     answer = saccade("models", "add", measured, "ram-tiny", *ABOUT, "--bad-at", "Everything.", "--into", folder)
     assert answer.code == 0, answer
     assert {f"wrote {folder / 'ram-tiny' / file}" for file in FILES} == set(answer.out.splitlines())
-    monkeypatch.setattr(shipped, "MODELS", folder)
+    for module in (locate, catalogue, publish):
+        monkeypatch.setattr(module, "NETWORKS", folder)
     return folder
 
 
@@ -53,8 +55,8 @@ def test_add_keeps_what_is_used_and_says_what_it_is(models: Path, measured: Path
     assert all((tensors[name] == snapshot.tensors[name]).all() for name in expected)
     assert json.loads((folder / "metrics.json").read_text()) == json.loads((measured / "metrics.json").read_text())
     kept = json.loads((folder / "run.json").read_text())
-    assert kept["facts"]["git_commit"] == run["facts"]["git_commit"]
-    assert (kept["model"], kept["shape"]) == (run["model"], run["shape"])
+    assert kept["provenance"]["git_commit"] == run["provenance"]["git_commit"]
+    assert (kept["format"], kept["model"], kept["facts"]) == (2, run["model"], run["facts"])
     card = (folder / "card.md").read_text()
     error = json.loads((folder / "metrics.json").read_text())["error_percent"]["mean_policy"]
     parts = ["# ram-tiny", "A network for tests.", f"{error:.4g}", "dataset digits, validation 100", "- Everything."]
@@ -69,8 +71,15 @@ def test_nothing_of_the_machine_is_kept(saccade: Any, measured: Path, tmp_path: 
     run = Path(shutil.copytree(measured, tmp_path / "run"))
     text = json.loads((run / "run.json").read_text())
     text["data"]["data_dir"] = "/secret/data"
-    text["facts"]["command"] = ["/secret/cli.py", "glimpse", "train", "--out=/secret/runs/a", "--data-dir", "/secret/d"]
-    text["facts"]["command"] += ["--config", "/secret/place/experiments/a.toml", "--eval", "--seed", "0"]
+    text["provenance"]["command"] = [
+        "/secret/cli.py",
+        "glimpse",
+        "train",
+        "--out=/secret/runs/a",
+        "--data-dir",
+        "/secret/d",
+    ]
+    text["provenance"]["command"] += ["--config", "/secret/place/experiments/a.toml", "--eval", "--seed", "0"]
     (run / "run.json").write_text(json.dumps(text))
     assert saccade("models", "add", run, "a", *ABOUT, "--into", tmp_path / "models").code == 0
     for name in FILES - {"weights.safetensors"}:
@@ -105,7 +114,7 @@ def test_a_shipped_network_that_is_measured_anew_keeps_all_but_its_metrics(sacca
     assert refusal.code == 2
     assert "expected the metrics.json of an evaluation, found none in runs/models/ram-tiny" in refusal.err
     assert saccade("glimpse", "eval", "ram-tiny").code == 0
-    measured = shipped.PLACE / "ram-tiny" / "metrics.json"
+    measured = locate.RESULTS / "ram-tiny" / "metrics.json"
     metrics = json.loads(measured.read_text()) | {"examples": 123}
     measured.write_text(json.dumps(metrics))
     assert saccade(*again).code == 0
@@ -154,7 +163,7 @@ def test_a_card_names_the_runs_before_though_their_folders_are_gone(
     assert saccade("glimpse", "train", *small, *words, "third").code == 0
     assert saccade("models", "add", "third", "ram-third", *ABOUT, "--into", place).code == 0
     made_by = (place / "ram-third" / "card.md").read_text().split("```")[1].strip().splitlines()
-    assert made_by[:2] == [shlex.join(run["facts"]["command"]) for run in (first, second)]
+    assert made_by[:2] == [shlex.join(run["provenance"]["command"]) for run in (first, second)]
     assert len(made_by) == 3
 
 
@@ -217,19 +226,19 @@ def test_runs_that_cannot_be_added(
     assert "Another." in (models / "ram-tiny" / "card.md").read_text()
 
 
-SHIPPED = shipped.names()
+SHIPPED = locate.shipped_names()
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_network_is_whole(name: str) -> None:
-    folder = shipped.MODELS / name
+    folder = locate.NETWORKS / name
     assert {path.name for path in folder.iterdir()} == FILES
-    opened, snapshot = checkpoint.open_run(name), checkpoint.trained(folder)
+    opened, snapshot = open_run(name), checkpoint.trained(folder)
     assert snapshot is not None
     assert all(tensor_name.startswith("model/") for tensor_name in snapshot.tensors)
     metrics, curve = json.loads((folder / "metrics.json").read_text()), (folder / "curve.jsonl").read_text()
     last = json.loads(curve.splitlines()[-1])
-    assert last["step"] == opened.facts["steps"] == snapshot.step
+    assert last["step"] == opened.provenance.get("steps") == snapshot.step
     assert last["learning_rate"] < 0.05 * opened.run.train.learning_rate, "not annealed: it was stopped early"
     assert (metrics["split"], metrics["dataset"]) == ("test", opened.run.data.dataset)
     assert metrics["examples"] == 10_000
@@ -239,7 +248,7 @@ def test_a_shipped_network_is_whole(name: str) -> None:
     card = (folder / "card.md").read_text()
     for part in (
         f"# {name}\n",
-        opened.facts["git_commit"],
+        str(opened.provenance["git_commit"]),
         f"| seed | {opened.run.train.seed} |",
         "## What it is bad at",
     ):
@@ -247,7 +256,7 @@ def test_a_shipped_network_is_whole(name: str) -> None:
 
 
 def test_they_are_small() -> None:
-    assert shipped.size(shipped.MODELS) < publish.MOST_BYTES == 12_000_000
+    assert catalogue.size(locate.NETWORKS) < publish.MOST_BYTES == 12_000_000
 
 
 def test_read_without_a_name_reads_digits(saccade: Any, place: Path) -> None:
@@ -282,9 +291,11 @@ def test_an_installed_wheel_has_them(tmp_path: Path, digit: Path) -> None:
     assert done.returncode == 0, done.stderr
     (wheel,) = tmp_path.glob("saccade-*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        assert {f"models/{name}/{file}" for name in SHIPPED for file in FILES} <= set(archive.namelist())
+        assert {f"saccade/shipped/networks/{name}/{file}" for name in SHIPPED for file in FILES} <= set(
+            archive.namelist()
+        )
         archive.extractall(tmp_path / "site")
-    words = [sys.executable, "-c", "import cli; cli.main()", "glimpse", "read", str(digit), "--json"]
+    words = [sys.executable, "-c", "import saccade.cli; saccade.cli.main()", "glimpse", "read", str(digit), "--json"]
     where = {"PYTHONPATH": str(tmp_path / "site"), "PATH": "", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(words, capture_output=True, text=True, timeout=250, cwd=tmp_path, env=where)
     assert done.returncode == 0, done.stderr

@@ -48,7 +48,7 @@ def test_train_writes_a_run_folder_and_says_so(saccade: Any, small: list[str], t
     assert f"next: saccade glimpse eval {out}" in answer.out
     last = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()][-1]
     assert last["step"] == last["steps"] > 0
-    assert {"loss", "terms", "health", "images_per_second", "learning_rate"} <= last.keys()
+    assert {"loss", "terms", "health", "examples_per_second", "learning_rate"} <= last.keys()
 
 
 def test_train_json_is_one_object_and_eval_is_in_it(saccade: Any, small: list[str], tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ def test_tensorboard_gets_scalars_and_pictures(saccade: Any, small: list[str], t
     events = EventAccumulator(str(out / "tensorboard")).Reload()
     assert {"loss", "learning_rate"} <= set(events.Tags()["scalars"])
     assert any(name.startswith("health/") for name in events.Tags()["scalars"])
-    assert events.Tags()["images"] == ["gaze"]
+    assert events.Tags()["images"] == ["at work"]
 
 
 def test_mnist_trains_and_evaluates(saccade: Any, small: list[str], mnist: Path, tmp_path: Path) -> None:

@@ -139,8 +139,7 @@ def upgrade(data: Record, source: str) -> Record:
 def _resumed(folder: RunFolder, run: AnyRun, facts: systems.Facts) -> RunFolder:
     """Return the run that is there, with the new circumstances (threads, data folder), if it is the same run."""
     changed = differences(folder.run, run)
-    before, now = dataclasses.asdict(folder.facts), dataclasses.asdict(facts)
-    changed += [f"the data's {key}: {before.get(key)}, now {now[key]}" for key in now if before.get(key) != now[key]]
+    changed += [f"the data's {difference}" for difference in folder.facts.differences(facts)]
     if changed:
         do = "give the same settings to resume, --fresh to start again, or another --out"
         raise InputError(f"the settings of the run in {folder.path}", "; ".join(changed), do)
@@ -184,7 +183,7 @@ def _facts(data: object, kind: type[systems.Facts], source: str) -> systems.Fact
     if not isinstance(data, Mapping) or set(data) != set(names):
         raise InputError(f"{', '.join(names)} as the facts in {source}", shown(data), "restore the file")
     try:
-        return kind(**{key: tuples(value) for key, value in data.items()})
+        return kind(**tuples(dict(data)))
     except ValidationError as error:
         raise complaint(error, dict(data), lambda key: f"{source}: facts.{key}") from None
 

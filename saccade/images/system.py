@@ -12,7 +12,7 @@ from saccade.images.inputs import Picture, to_batch
 from saccade.images.source import ImageBatch, ImageSource, load_images
 from saccade.pipeline.config import Run
 from saccade.pipeline.contract import EXAMPLES_AT_ONCE, System, Trace
-from saccade.pipeline.train.device import own_device
+from saccade.pipeline.device import own_device
 from saccade.pipeline.trained import Trained
 from saccade.recurrent.tree import map_tensors
 

@@ -19,6 +19,7 @@ from saccade.pipeline.animate import film
 from saccade.pipeline.animate.show import write_film, write_strip
 from saccade.pipeline.checkpoint.run_folder import RunFolder
 from saccade.pipeline.config import Run
+from saccade.pipeline.provenance import provenance
 from tests.images.cases import facts_of
 
 FACTS = facts_of(Shape(1, 9, 9, 3), ("a", "b", "seven"))
@@ -32,7 +33,7 @@ def painter(folder: Path, *, data: ImageData = SPEC.data, **settings: Any) -> Pa
         for parameter in core.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
     run = Run(system="draw", data=data, model=config, train=SPEC.train)
-    return Painter(RunFolder(folder, run, FACTS, {}), core, step=0)
+    return Painter(RunFolder(folder, run, FACTS, provenance()), core, step=0)
 
 
 def test_drawings_are_a_function_of_the_seed(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from saccade.images.source import ImageBatch
 from saccade.pipeline.animate.show import write_film
 from saccade.pipeline.checkpoint.run_folder import RunFolder
 from saccade.pipeline.config import Run
+from saccade.pipeline.provenance import provenance
 from tests.images.cases import facts_of
 
 CLASSES = ("nought", "one", "two")
@@ -27,7 +28,7 @@ CONFIG = Config(glimpses=4, patch=4, hidden=16, features=8)
 def reader(tmp_path: Path) -> Reader:
     torch.manual_seed(0)
     run = Run(system="glimpse", data=SPEC.data, model=CONFIG, train=SPEC.train)
-    return Reader(RunFolder(tmp_path, run, FACTS, {}), SYSTEM.build(CONFIG, FACTS).eval(), step=0)
+    return Reader(RunFolder(tmp_path, run, FACTS, provenance()), SYSTEM.build(CONFIG, FACTS).eval(), step=0)
 
 
 def images(count: int) -> torch.Tensor:

@@ -9,6 +9,7 @@ An entry point names a package: `glimpse = "saccade.glimpse"`. The package holds
 The package's docstring is its line in `saccade --help`.
 """
 
+import contextlib
 import functools
 import importlib
 import importlib.metadata
@@ -146,8 +147,10 @@ def spec(name: str) -> AnySpec:
 
 
 def has(name: str, part: str) -> bool:
-    """Return True if a system's package has that module."""
-    return importlib.util.find_spec(f"{packages()[name]}.{part}") is not None
+    """Return True if a system's package is there and has that module."""
+    with contextlib.suppress(ModuleNotFoundError):
+        return importlib.util.find_spec(f"{packages()[name]}.{part}") is not None
+    return False
 
 
 def module(name: str, part: str) -> ModuleType:

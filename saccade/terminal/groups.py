@@ -67,6 +67,9 @@ def with_systems(group: type[TyperGroup]) -> type[TyperGroup]:
 def about(system: str) -> str:
     """Return the first sentence of a system's package docstring, read without importing the package."""
     package = systems.packages()[system]
-    module = importlib.util.find_spec(package)
-    source = Path(module.origin).read_text(encoding="utf-8") if module and module.origin else ""
-    return (ast.get_docstring(ast.parse(source)) or package).partition("\n\n")[0].replace("\n", " ")
+    try:
+        module = importlib.util.find_spec(package)
+        text = ast.get_docstring(ast.parse(Path(module.origin).read_bytes())) if module and module.origin else None
+    except (ImportError, OSError, SyntaxError, ValueError):  # the help of the other systems must not fail with it
+        text = None
+    return (text or f"The package {package}.").partition("\n\n")[0].replace("\n", " ")

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from saccade.glimpse.config import Config
 from saccade.glimpse.loss import advantages, hybrid_loss, rewards
-from saccade.glimpse.model import RAM, Glimpse, Looking, fixed_scan
+from saccade.glimpse.model import RAM, Glimpse, GlimpseInputs, fixed_scan
 from saccade.glimpse.picture import picture, tile
 from saccade.glimpse.reader import Reader
 from saccade.images.config import ImageFacts
@@ -20,7 +20,7 @@ from saccade.pipeline.animate.page import Pixels
 from saccade.pipeline.contract import Episode, Loss, Trace
 from saccade.pipeline.evaluate.classification import confusion, error_percent
 
-GlimpseEpisode = Episode[Looking, Tensor, Tensor]
+GlimpseEpisode = Episode[GlimpseInputs, Tensor, Tensor]
 """Inputs, images [B, C, H, W] as context, labels [B]; with M rollouts B is M times the batch."""
 
 AVERAGED_ROLLOUTS = 10
@@ -55,7 +55,7 @@ class GlimpseSystem(ImageSystem[Config, Glimpse]):
         if config.gaze == "mean":
             noise = torch.zeros_like(noise)
         std = config.std * (config.final_std / config.std) ** progress
-        inputs = Looking(
+        inputs = GlimpseInputs(
             noise,
             _forced(config, uniform),
             torch.full((steps, examples), std, device=device),

@@ -47,7 +47,7 @@ class AddingFacts(Facts):
 class Config:
     """The network: a recurrent core and a linear answer."""
 
-    core: Literal["rnn-tanh", "rnn-relu", "lstm", "gru"] = "lstm"
+    core: Literal["rnn-tanh", "rnn-relu", "lstm", "gru"] = "gru"
     """The recurrent core: a vanilla RNN with tanh or rectifier, an LSTM, a GRU."""
     hidden: int = Field(default=32, ge=1, le=16384)
     """Units of each recurrent layer."""

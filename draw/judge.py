@@ -12,6 +12,7 @@ from saccade.images.source import ImageBatch, ImageSource
 from saccade.images.system import ImageTrained
 from saccade.pipeline.contract import EXAMPLES_AT_ONCE, Split
 from saccade.pipeline.evaluate.classification import confusion, error_percent
+from saccade.pipeline.progress import track
 from saccade.pipeline.trained import open_trained
 
 
@@ -46,9 +47,10 @@ def agreement(
     """
     classes, seed = painter.facts.classes, painter.run.train.seed
     asked = torch.arange(len(classes)).repeat_interleave(each)
+    parts = asked.split(EXAMPLES_AT_ONCE)
     drawn = [
         ImageBatch(painter.of_classes(labels, seed + i).batch.images, labels)
-        for i, labels in enumerate(asked.split(EXAMPLES_AT_ONCE))
+        for i, labels in enumerate(track(parts, "drawing for the judge", len(parts)))
     ]
     real = source.held_out(split)
     answers: Tensor = torch.cat([judge.logits(batch) for batch in drawn])

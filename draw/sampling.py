@@ -8,7 +8,9 @@ from saccade.draw.model import Draw
 from saccade.errors import InputError
 from saccade.images.config import ImageFacts
 from saccade.images.source import ImageBatch
-from saccade.pipeline.contract import Episode, Trace
+from saccade.pipeline.contract import EXAMPLES_AT_ONCE, Episode, Trace
+from saccade.pipeline.progress import track
+from saccade.recurrent.tree import map_tensors
 from saccade.recurrent.unroll import unroll
 
 
@@ -31,6 +33,12 @@ def generate(core: Draw, config: Config, labels: Tensor, facts: ImageFacts, seed
         drawn = torch.randint(len(facts.classes), labels.shape, generator=generator)
         labels = torch.where(labels < 0, drawn, labels)
     context = labels.to(device) if config.labelled else None
-    strokes, _ = unroll(core.generator, noise.to(device), core.generator.initial_state(len(labels)), context)
+    parts = []
+    starts = range(0, len(labels), EXAMPLES_AT_ONCE)
+    for start in track(starts, "drawing", len(starts)):
+        some = slice(start, start + EXAMPLES_AT_ONCE)
+        part, given = noise[:, some].to(device), None if context is None else context[some]
+        parts.append(unroll(core.generator, part, core.generator.initial_state(part.shape[1]), given)[0])
+    strokes = parts[0] if len(parts) == 1 else map_tensors(lambda *leaves: torch.cat(leaves, dim=1), *parts)
     drawn = ImageBatch(torch.sigmoid(strokes.canvas[-1]), labels)
     return Trace("draw", strokes, Episode(noise, context, labels), drawn, facts)

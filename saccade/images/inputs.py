@@ -13,6 +13,7 @@ from saccade.images.config import ImageFacts
 from saccade.images.mnist_framing import frame, read_image
 from saccade.images.picture_files import decode
 from saccade.images.source import ImageBatch
+from saccade.pipeline.progress import track
 
 Picture = str | Path | Image.Image | np.ndarray | Tensor
 """A file, a PIL image, or an array: [H, W], [H, W, C] or [C, H, W]; uint8 0 to 255, or floating point 0 to 1."""
@@ -38,7 +39,8 @@ def to_batch(pictures: Picture | Sequence[Picture], facts: ImageFacts, *, digits
         pictures = _unstacked(pictures, facts)
     elif isinstance(pictures, str | Path | Image.Image) or not isinstance(pictures, Iterable):
         pictures = [pictures]
-    images = [_one(picture, facts, digits) for picture in pictures]
+    pictures = list(pictures)
+    images = [_one(picture, facts, digits) for picture in track(pictures, "reading the pictures", len(pictures))]
     if not images:
         raise InputError("one picture or more", "none", "give some")
     return ImageBatch(torch.stack(images), torch.full((len(images),), UNKNOWN))

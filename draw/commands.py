@@ -5,8 +5,18 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from saccade.terminal.arguments import AsJson, DataDir, RunOrShipped, RunPath, SplitName, StripFile
-from saccade.terminal.verbs import evaluate_and_show, train_command
+from saccade.pipeline import outputs
+from saccade.terminal.arguments import (
+    MOST_SEED,
+    AsJson,
+    DataDir,
+    Overwrite,
+    RunOrShipped,
+    RunPath,
+    SplitName,
+    StripFile,
+)
+from saccade.terminal.verbs import evaluate_and_show, result_of, train_command
 
 SYSTEM = "draw"
 THEN = ("gif {} --count 36",)
@@ -16,11 +26,14 @@ DEFAULT = Path("draw-mnist")
 
 DEFAULT_LABELLED = Path("draw-mnist-labelled")
 
+REDRAWN = "left: the image, and the window that reads; right: what is drawn of it, and the window that writes"
+"""Caption of a strip of redrawing."""
+
 ABREAST = 8
 """Most endings beside one another; more stand in rows."""
 
 StepSeconds = Annotated[float, typer.Option("--seconds", min=0.02, max=10, help="Seconds a step is shown.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of the latents.")]
+Seed = Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the latents.")]
 
 
 def evaluate(
@@ -35,6 +48,7 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Measure the bound on held-out images, nats an image; writes metrics.json and kl-per-step.png into RUN."""
+    result_of(path, SYSTEM, "")
     from saccade.draw.judge import agreement, open_judge
 
     def judged_by(network: Any, source: Any) -> dict[str, Any]:
@@ -63,33 +77,36 @@ def generate(
     seconds: StepSeconds = 0.15,
     seed: Seed = 0,
     data_dir: DataDir = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Draw new images, from noise alone; without RUN by the shipped network."""
+    path = path or (DEFAULT if text is None else DEFAULT_LABELLED)
+    out = out or result_of(path, SYSTEM, "sheet.png")
+    sheet_files = {"--out": out, "--strip": strip, "--neighbours": neighbours}
+    outputs.check_all({"--gif": gif}, sheet_files, overwrite=overwrite)
     from saccade.draw import neighbours as nearest
     from saccade.draw import sheets
     from saccade.draw.painter import Painter
     from saccade.pipeline.animate import show
-    from saccade.pipeline.checkpoint.locate import results_folder
     from saccade.pipeline.trained import open_trained
     from saccade.terminal import screen
 
-    network = open_trained(path or (DEFAULT if text is None else DEFAULT_LABELLED), SYSTEM)
+    network = open_trained(path, SYSTEM)
     assert isinstance(network, Painter)
-    out = out or results_folder(network.folder.path) / "sheet.png"
-    sheets.check(films=[gif], sheets=[out, strip, neighbours])
     source = network.source(data_dir) if neighbours else None
     trace = network.generate(count if text is None else text, seed).trace
     columns = None if text is None else len(text)
     found, wrote = {}, []
     if neighbours and source:
         near, found["neighbours"] = nearest.compare(trace, source)
-        wrote.append(nearest.sheet(trace, near, neighbours))
+        wrote.append(nearest.sheet(trace, near, neighbours, overwrite=overwrite))
         if not as_json:
             screen.show_neighbours(found["neighbours"])
-    wrote.append(sheets.sheet(trace, out, columns))
-    wrote += [show.write_film(trace, gif, seconds=seconds, columns=columns)] if gif else []
-    wrote += [show.write_strip(trace, strip)] if strip else []
+    outputs.make_folder_of(out)
+    wrote.append(sheets.sheet(trace, out, columns, overwrite=overwrite))
+    wrote += [show.write_film(trace, gif, seconds=seconds, columns=columns, overwrite=overwrite)] if gif else []
+    wrote += [show.write_strip(trace, strip, overwrite=overwrite)] if strip else []
     screen.give({"wrote": [str(file) for file in wrote], **found}, as_json=as_json)
 
 
@@ -104,12 +121,14 @@ def gif(
     seed: Seed = 0,
     data_dir: DataDir = None,
     split: SplitName = "test",
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Show the canvases appear, and the window that writes move over them."""
+    film = out or result_of(path, SYSTEM, f"redrawing-{index}.gif" if reconstruct else "writing.gif")
+    outputs.check_all({"--out": film}, {"--strip": strip}, overwrite=overwrite)
     from saccade.draw.painter import Painter
     from saccade.pipeline.animate import show
-    from saccade.pipeline.checkpoint.locate import results_folder
     from saccade.pipeline.trained import open_trained
     from saccade.terminal import screen
 
@@ -117,11 +136,12 @@ def gif(
     assert isinstance(network, Painter)
     if reconstruct:
         trace = network.look(network.held_out(network.source(data_dir), split, index, count))
-        name = f"redrawing-{index}.gif"
     else:
-        trace, name = network.generate(count, seed).trace, "writing.gif"
-    wrote = [show.write_film(trace, out or results_folder(network.folder.path) / name, seconds=seconds)]
-    wrote += [show.write_strip(trace, strip)] if strip else []
+        trace = network.generate(count, seed).trace
+    outputs.make_folder_of(film)
+    wrote = [show.write_film(trace, film, seconds=seconds, overwrite=overwrite)]
+    caption = REDRAWN if reconstruct else ""
+    wrote += [show.write_strip(trace, strip, caption=caption, overwrite=overwrite)] if strip else []
     screen.give({"wrote": [str(file) for file in wrote]}, as_json=as_json)
 
 
@@ -137,6 +157,7 @@ def complete(
     strip: StripFile = None,
     seconds: StepSeconds = 0.15,
     seed: Seed = 0,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Finish an unfinished picture in several ways.
@@ -144,22 +165,22 @@ def complete(
     Without --mask and --keep, what is not transparent is given; in a digit without transparency, all but its
     blank side. The given pixels are shown as they are, in blue.
     """
-    from saccade.draw import sheets
+    outputs.check_inputs([image, mask])
+    film = out or result_of(path, SYSTEM, "endings.gif")
+    outputs.check_all({"--out": film}, {"--strip": strip}, inputs=[image, mask], overwrite=overwrite)
     from saccade.draw.painter import Painter
     from saccade.pipeline.animate import show
-    from saccade.pipeline.checkpoint.locate import results_folder
     from saccade.pipeline.trained import open_trained
     from saccade.terminal import screen
 
     network = open_trained(path, SYSTEM)
     assert isinstance(network, Painter)
     part = network.unfinished(image, mask, keep)
-    out = out or results_folder(network.folder.path) / "endings.gif"
-    sheets.check(films=[out], sheets=[strip])
     endings = network.complete(part, count, seed)
     columns = count if count <= ABREAST else None
-    wrote = [show.write_film(endings.trace, out, seconds=seconds, columns=columns)]
-    wrote += [show.write_strip(endings.trace, strip)] if strip else []
+    outputs.make_folder_of(film)
+    wrote = [show.write_film(endings.trace, film, seconds=seconds, columns=columns, overwrite=overwrite)]
+    wrote += [show.write_strip(endings.trace, strip, overwrite=overwrite)] if strip else []
     if not as_json:
         screen.show_endings(endings.found)
     screen.give({"wrote": [str(file) for file in wrote], **endings.found}, as_json=as_json)

@@ -13,12 +13,16 @@ from saccade.pipeline.animate import film
 from saccade.pipeline.animate.page import Page, magnified_size, resize, to_pixels
 from saccade.pipeline.animate.palette import QUIET
 from saccade.pipeline.contract import Trace
+from saccade.pipeline.progress import work
 
 REFERENCE = 100
 """Held-out images whose own distances are given for comparison."""
 
 TILE, GAP, CAPTION = 84, 2, 18
 """Pixels: an image's side, between an image and its neighbour, and below them."""
+
+SIDES = "drawn | nearest training image"
+"""Caption of a sheet."""
 
 
 class Neighbours(NamedTuple):
@@ -61,8 +65,10 @@ def compare(trace: Trace, source: ImageSource) -> tuple[Neighbours, dict[str, An
     Raises:
         InputError: training images that are drawn anew for every batch.
     """
-    found = nearest(trace.batch.images.to(source.device), source.stored())
-    held_out = nearest(source.held_out("test").images[:REFERENCE], source.stored())
+    with work("comparing with the training images", 2) as advance:
+        found = nearest(trace.batch.images.to(source.device), source.stored())
+        advance(1)
+        held_out = nearest(source.held_out("test").images[:REFERENCE], source.stored())
     rows = zip(found.distance.tolist(), found.number.tolist(), found.labels.tolist(), strict=True)
     pairs = [{"distance": d, "training_image": i, "class": source.facts.classes[label]} for d, i, label in rows]
     medians = {"median_distance": found.distance.median().item()}
@@ -70,7 +76,7 @@ def compare(trace: Trace, source: ImageSource) -> tuple[Neighbours, dict[str, An
     return found, {**medians, "nearest": pairs}
 
 
-def sheet(trace: Trace, found: Neighbours, path: Path) -> Path:
+def sheet(trace: Trace, found: Neighbours, path: Path, *, overwrite: bool = False) -> Path:
     """Write every drawn image with its nearest training image to its right, and their distance, as one PNG."""
     pictures, others = trace.batch.images.cpu().numpy(), found.images.cpu().numpy()
     height, width = pictures.shape[2:]
@@ -82,7 +88,8 @@ def sheet(trace: Trace, found: Neighbours, path: Path) -> Path:
         page.paste(resize(to_pixels(other), width, height), width + GAP, 0)
         page.text(f"distance {distance:.1f}", width + GAP / 2, height + CAPTION - 5, 12, QUIET, align="middle")
         pairs.append(page.pixels())
-    return film.write_strip(path, pairs, max(1, round(math.sqrt(len(pairs) / 2))))
+    columns = max(1, round(math.sqrt(len(pairs) / 2)))
+    return film.write_strip(path, pairs, columns, caption=SIDES, overwrite=overwrite)
 
 
 def _choose(condition: Tensor, ours: Tensor, theirs: Tensor) -> Tensor:

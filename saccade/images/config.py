@@ -50,6 +50,10 @@ class ImageData:
     shift: int = Field(default=0, ge=0)
     """Augmentation: shift training images by up to this many pixels, horizontally and vertically."""
 
+    distort: float = Field(default=0.0, ge=0, le=1)
+    """Augmentation: distort training images at random. At 1: rotate by up to 30 degrees, shear by up to 0.5, scale each
+    side by 0.75 to 1.25, make strokes up to a pixel wider or half a pixel narrower on each side."""
+
     binarise: Literal["none", "fixed", "dynamic", "auto"] = "none"
     """Make images black and white, each pixel white with its grey level as probability: fixed samples once, dynamic
     for every batch (canvases always are); auto follows the model's likelihood: none or fixed."""

@@ -14,6 +14,7 @@ from saccade.images.canvas import CanvasConfig, compose, pair_names, shifted
 from saccade.images.class_folders import load_folder
 from saccade.images.config import DATASETS, ON_CANVASES, ImageData, ImageFacts
 from saccade.images.digits import load_digits
+from saccade.images.distortion import distorted, random_distortion
 from saccade.images.mnist import SIDE, load_mnist
 from saccade.images.picture_files import Images
 from saccade.pipeline.contract import Split
@@ -42,11 +43,16 @@ class ImageSource:
         *,
         validation: int = 0,
         shift: int = 0,
+        distort: float = 0.0,
         canvas: CanvasConfig | None = None,
         binarise: Literal["none", "fixed", "dynamic"] = "none",
         device: torch.device | str = "cpu",
     ) -> None:
         _check(train, validation, shift, canvas)
+        if distort and (canvas is not None or binarise == "fixed"):
+            found = "canvases" if canvas is not None else "--binarise fixed"
+            do = "leave --distort out, or use mnist, digits or folder:PATH, grey or with --binarise dynamic"
+            raise InputError("single grey images to distort", found, do)
         order = permutation(seed, "validation split", 0, len(train.labels))
         self._binarised, every_batch = binarise != "none", binarise == "dynamic" or canvas is not None
         fixed = train
@@ -55,7 +61,7 @@ class ImageSource:
         self._train = _take(train if every_batch else fixed, order[validation:].sort().values, device)
         self._held = {"validation": _take(fixed, order[:validation].sort().values, device), "test": _to(test, device)}
         self._binarise_every_batch = self._binarised and every_batch
-        self._seed, self._shift, self._canvas = seed, shift, canvas
+        self._seed, self._shift, self._distort, self._canvas = seed, shift, distort, canvas
         channels, height, width = train.pixels.shape[1:] if canvas is None else (1, canvas.size, canvas.size)
         self.facts = ImageFacts(channels, height, width, classes)
         self.examples = len(self._train.labels)
@@ -74,6 +80,8 @@ class ImageSource:
         epoch, index = divmod(step, batches)
         chosen = self._order(epoch)[index * size : (index + 1) * size]
         pixels, labels = self._images(chosen, step)
+        if self._distort:
+            pixels = distorted(pixels, random_distortion(size, self._distort, self._seed, step))
         if self._shift:
             moved = integers(self._seed, "shift", step, size, [2 * self._shift + 1] * 2).to(pixels.device)
             down, right = (moved - self._shift).unbind(1)
@@ -83,7 +91,7 @@ class ImageSource:
         return ImageBatch(_float(pixels), labels)
 
     def stored(self, size: int = 1000) -> Iterator[ImageBatch]:
-        """Yield all training images once, in storage order and without shifts, `size` at a time.
+        """Yield all training images once, in storage order and without augmentation, `size` at a time.
 
         Raises:
             InputError: the dataset makes new canvases for every batch.
@@ -186,6 +194,7 @@ def load_images(config: ImageData, seed: int, device: torch.device | str = "cpu"
         seed,
         validation=config.validation,
         shift=config.shift,
+        distort=config.distort,
         canvas=canvas,
         binarise=config.binarise,
         device=device,

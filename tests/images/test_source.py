@@ -329,3 +329,17 @@ def test_binarised_mnist_is_what_it_was(mnist: Path) -> None:
     assert len(test) == len(source.held_out("validation").images) == 10_000
     digest = hashlib.sha256(test.to(torch.uint8).numpy().tobytes()).hexdigest()
     assert digest == "1da674728ceb3cd6a198646054421e42327f6f2a36727e8c687b10900e2e9ef4"
+
+
+def test_distortion_is_a_function_of_seed_and_step_and_only_in_training() -> None:
+    first, again = source(distort=0.5), source(distort=0.5)
+    again.batch(3, 8)
+    torch.testing.assert_close(first.batch(5, 8).images, again.batch(5, 8).images, rtol=0, atol=0)
+    assert not torch.equal(first.batch(5, 8).images, source().batch(5, 8).images)
+    torch.testing.assert_close(first.held_out("test").images, source().held_out("test").images, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("options", [{"canvas": CanvasConfig(60, 0, 8)}, {"binarise": "fixed"}])
+def test_what_cannot_be_distorted_is_refused(options: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="single grey images to distort"):
+        source(distort=0.5, **options)

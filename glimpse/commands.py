@@ -63,10 +63,13 @@ def read(
     strip: StripFile = None,
     condition: Condition = None,
     seconds: Seconds = 0.8,
+    as_is: Annotated[
+        bool, typer.Option("--as-is", help="Do not frame the digits: only scale images to the network's size.")
+    ] = False,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read your own image files: label, probabilities and gaze."""
+    """Read your own image files: label, probabilities, gaze and doubt of every digit in them."""
     outputs.check_inputs(files)
     most = MOST_FILMED if gif or strip else MOST_READ
     if len(files) > most:
@@ -81,10 +84,11 @@ def read(
 
     network = open_trained(run, SYSTEM)
     assert isinstance(network, Reader)
-    trace = network.trace(files, condition)
+    trace = network.trace(files, condition, as_is=as_is)
     wrote = [show.write_strip(trace, strip, overwrite=overwrite)] if strip else []
     wrote += [show.write_film(trace, gif, seconds=seconds, overwrite=overwrite)] if gif else []
-    answers = screen.answers(readings(trace), [str(file) for file in files])
+    found = readings(trace)
+    answers = screen.answers(found, [str(files[reading.picture]) for reading in found])
     if not as_json:
         screen.show_answers(answers)
     screen.give({"wrote": [str(file) for file in wrote], "answers": answers}, as_json=as_json)

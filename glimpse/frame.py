@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from saccade.glimpse.reader import DOUBTS, ReadBatch
 from saccade.pipeline.animate.belief_chart import Belief, most_probable, softmax
 from saccade.pipeline.animate.page import Pixels, Point, to_pixels
 from saccade.pipeline.contract import Trace
@@ -25,6 +26,7 @@ class Frame(NamedTuple):
     earlier: list[Pixels]  # the finest patches of the glimpses before
     moving: bool  # the retina sees nothing
     belief: Belief
+    doubt: str | None  # why the answer should not be believed; told at the last glimpse
 
 
 def read_frame(trace: Trace, t: float, example: int) -> Frame:
@@ -48,6 +50,7 @@ def read_frame(trace: Trace, t: float, example: int) -> Frame:
     earlier = probabilities[step - 1] if step else None
     gaze = _between(location[start], location[after], moved)
     path = [*location[: start + 1], gaze] if part else location[: start + 1]
+    doubt = DOUBTS[int(trace.batch.doubt[example])] if isinstance(trace.batch, ReadBatch) else None
     image = trace.batch.images[example].detach().float().cpu().numpy()
     return Frame(
         to_pixels(image),
@@ -60,6 +63,7 @@ def read_frame(trace: Trace, t: float, example: int) -> Frame:
         [to_pixels(patch) for patch in patches[:step, 0]],
         0 < part < LANDED,
         Belief(believed, earlier, trace.facts.classes, truth, most_probable(probabilities, truth), t == steps - 1),
+        doubt if t == steps - 1 else None,
     )
 
 

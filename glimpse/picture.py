@@ -56,6 +56,9 @@ def picture(trace: Trace, t: float, example: int) -> Pixels:
     headline(page, left, TITLE_BASELINE, HEADLINE_RIGHT - left, now.belief)
     verdict(page, WIDTH - MARGIN, TITLE_BASELINE - 8, now.belief)
     _captions(page)
+    if now.doubt:
+        page.fill(Box(PANEL.left, PANEL.top + PANEL.height - 34, PANEL.width, 34), WRONG)
+        page.text(f"? {now.doubt}", PANEL.left + 12, PANEL.top + PANEL.height - 11, 18, WHITE, bold=True)
     _progress(page, Box(MARGIN, PROGRESS_TOP, WIDTH - 2 * MARGIN, 5), now)
     return page.pixels()
 
@@ -76,7 +79,9 @@ def tile(trace: Trace, t: float, example: int) -> Pixels:
     name = shorten(belief.classes[belief.best], TILE / 2 - 46, 18, bold=True)
     x = page.text(name, 4, baseline, 18, colour, bold=True)
     page.text(f" {percent(belief.probabilities[belief.best])}", x, baseline, 15, QUIET)
-    if belief.truth is not None:
+    if now.doubt:
+        page.text("in doubt", TILE - 4, baseline, 15, WRONG, align="right")
+    elif belief.truth is not None:
         mark = ("✓ " if is_right else "✗ ") if judged else ""
         truth = shorten(f"{mark}truth {belief.classes[belief.truth]}", TILE / 2 - 6, 15)
         page.text(truth, TILE - 4, baseline, 15, colour if judged else INK, align="right")

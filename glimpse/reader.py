@@ -1,12 +1,41 @@
-"""A trained RAM in Python: read images, see where it looked."""
+"""A trained RAM in Python: read images, see where it looked, and how far an answer can be believed."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from saccade.errors import InputError
 from saccade.glimpse.config import Config
-from saccade.images.inputs import Picture
+from saccade.images.digits_apart import BLOB, SCATTERED, SEVERAL
+from saccade.images.inputs import Picture, to_pictures
+from saccade.images.source import ImageBatch
 from saccade.images.system import ImageTrained
+from saccade.json_types import Record
 from saccade.pipeline.contract import Trace
+from saccade.pipeline.device import own_device
+
+UNLIKE = "does not look like a digit"
+"""Doubt of an image that the network answers with less evidence than almost all held-out digits."""
+
+DOUBTS = (None, UNLIKE, SEVERAL, BLOB, SCATTERED)
+"""Doubts by their number in `ReadBatch.doubt`."""
+
+DOUBTED = 0.01
+"""Share of the validation images that may be in doubt: it sets the threshold."""
+
+
+class ReadBatch(NamedTuple):
+    """A user's images, where each comes from, and what is wrong with it."""
+
+    images: Float[Tensor, "B C H W"]
+    labels: Int64[Tensor, " B"]
+    doubt: Int64[Tensor, " B"]
+    """Index in `DOUBTS`."""
+    part: Int64[Tensor, "B 3"]
+    """Index of the picture; number of the digit in it, from 1; number of its digits."""
 
 
 class Reading(NamedTuple):
@@ -20,32 +49,97 @@ class Reading(NamedTuple):
     """Locations of the glimpses, (x, y) in [-1, 1]."""
     truth: str | None = None
     """The true class, where it is known."""
+    doubt: str | None = None
+    """Why the answer should not be believed; None if nothing speaks against it."""
+    picture: int = 0
+    """Index of the picture that was given."""
+    digit: int = 1
+    """Number of the digit in that picture, from 1, left to right."""
+    digits: int = 1
+    """Number of digits in that picture."""
 
 
 class Reader(ImageTrained[Config]):
     """A trained RAM."""
 
-    def read(self, images: Picture | Sequence[Picture], condition: str | None = None) -> list[Reading]:
-        """Read images: label, probabilities and gaze of each.
+    def read(
+        self,
+        images: Picture | Sequence[Picture],
+        condition: str | None = None,
+        *,
+        framed: bool = False,
+        as_is: bool = False,
+    ) -> list[Reading]:
+        """Read images: label, probabilities, gaze and doubt of each digit.
+
+        A picture of several digits gives several readings, left to right. Files and PIL images are always framed as
+        MNIST's digits are. Arrays of the network's size are taken as they are, as a dataset's images.
 
         Args:
             images: paths, PIL images, arrays or tensors, see `saccade.images.inputs.Picture`.
             condition: whose gaze, e.g. "random" or "fixed_scan"; the policy's mean by default.
+            framed: frame arrays of the network's size too.
+            as_is: frame nothing: scale every picture to the network's size, light ink on dark expected.
 
         Raises:
-            InputError: images that the network cannot take.
+            InputError: images that the network cannot take; both `framed` and `as_is`.
         """
-        return readings(self.trace(images, condition))
+        return readings(self.trace(images, condition, framed=framed, as_is=as_is))
+
+    def trace(
+        self,
+        images: Picture | Sequence[Picture],
+        condition: str | None = None,
+        *,
+        framed: bool = False,
+        as_is: bool = False,
+    ) -> Trace:
+        """Run the network on a user's images; its batch is a `ReadBatch`. Arguments and errors as `read`."""
+        if framed and as_is:
+            raise InputError("framed or as_is", "both", "give one of them")
+        dataset = self.run.data.dataset
+        digits, apart = not dataset.startswith("folder:"), dataset != "pairs"
+        how = True if framed else False if as_is else None
+        batch, parts = to_pictures(images, self.facts, digits=digits, apart=apart, framed=how)
+        trace = self.look(ImageBatch(*(leaf.to(own_device()) for leaf in batch)), condition)
+        by_form = torch.tensor([DOUBTS.index(part.doubt) for part in parts])
+        unlike = energy(trace.outputs.logits[-1]).cpu() > self.highest_energy()
+        doubt = torch.where(by_form > 0, by_form, unlike.long() * DOUBTS.index(UNLIKE))
+        part = torch.tensor([part[:3] for part in parts])
+        return trace._replace(batch=ReadBatch(*trace.batch, doubt, part))
+
+    def highest_energy(self) -> float:
+        """Return the energy above which an answer is in doubt; infinite for a network that was not calibrated."""
+        found = self.folder.provenance.get("doubt")
+        value = found.get("energy_above") if isinstance(found, dict) else None
+        return float(value) if isinstance(value, int | float) else float("inf")
+
+    def calibration(self, data_dir: str | None = None) -> Record:
+        """Set the threshold of doubt on the validation images: 1% of them are above it. {}: none were held out."""
+        if self.run.data.validation == 0:
+            return {}
+        found = energy(self.logits(self.source(data_dir).held_out("validation")))
+        above = float(found.double().quantile(1 - DOUBTED))
+        counted = {"validation_images": len(found), "validation_doubted_percent": 100 * DOUBTED}
+        return {"doubt": {"energy_above": round(above, 4), **counted}}
+
+
+def energy(logits: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
+    """Return -log sum exp of the logits: high where no class finds evidence (Liu et al. 2020)."""
+    return -logits.detach().float().logsumexp(dim=1)
 
 
 def readings(trace: Trace) -> list[Reading]:
     """Return the answers of a trace, one for each example."""
-    classes = trace.facts.classes
+    classes, batch = trace.facts.classes, trace.batch
     probabilities = trace.outputs.logits[-1].float().softmax(dim=1).tolist()
     gazes = trace.outputs.location.transpose(0, 1).tolist()
     found = []
-    for by_class, gaze, label in zip(probabilities, gazes, trace.batch.labels.tolist(), strict=False):
+    for example, (by_class, gaze, label) in enumerate(zip(probabilities, gazes, batch.labels.tolist(), strict=False)):
         named = dict(zip(classes, by_class, strict=True))
         truth = classes[label] if label >= 0 else None
-        found.append(Reading(max(named, key=named.__getitem__), named, [(x, y) for x, y in gaze], truth))
+        told = (
+            (DOUBTS[int(batch.doubt[example])], *batch.part[example].tolist()) if isinstance(batch, ReadBatch) else ()
+        )
+        found.append(Reading(max(named, key=named.__getitem__), named, [(x, y) for x, y in gaze], truth, *told))
     return found

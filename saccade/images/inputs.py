@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,8 +11,7 @@ from torch import Tensor
 
 from saccade.errors import InputError
 from saccade.images.config import ImageFacts
-from saccade.images.mnist_framing import frame, read_image
-from saccade.images.picture_files import decode
+from saccade.images.mnist_framing import Framed, frame_digits, pixels_of, read_digits
 from saccade.images.source import ImageBatch
 from saccade.pipeline.progress import track
 
@@ -22,15 +22,55 @@ UNKNOWN = -1
 """Label of an image whose class nobody knows."""
 
 
-def to_batch(pictures: Picture | Sequence[Picture], facts: ImageFacts, *, digits: bool = True) -> ImageBatch:
+class Part(NamedTuple):
+    """Where an image of a batch comes from."""
+
+    picture: int
+    """Index of the picture that was given."""
+    digit: int
+    """Number of the digit in that picture, from 1, left to right."""
+    digits: int
+    """Number of digits in that picture."""
+    doubt: str | None
+    """Why its form is not a digit's; None if it may be one."""
+
+
+class Pictures(NamedTuple):
+    """A user's pictures as images, with where each comes from."""
+
+    batch: ImageBatch
+    parts: list[Part]
+
+
+def to_batch(
+    pictures: Picture | Sequence[Picture], facts: ImageFacts, *, digits: bool = True, framed: bool | None = None
+) -> ImageBatch:
     """Bring a user's pictures to what a network takes: float32 [N, C, H, W] in [0, 1], labels unknown (-1).
 
-    Files and PIL images are framed (`saccade.images.mnist_framing.frame`), and so are arrays of another size than the
-    network's; an array of the network's size is taken as it is, as the images of a dataset are.
+    One image a picture: `to_pictures` with all ink of a picture taken as one digit.
+    """
+    return to_pictures(pictures, facts, digits=digits, apart=False, framed=framed).batch
+
+
+def to_pictures(
+    pictures: Picture | Sequence[Picture],
+    facts: ImageFacts,
+    *,
+    digits: bool = True,
+    apart: bool = True,
+    framed: bool | None = None,
+) -> Pictures:
+    """Bring a user's pictures to what a network takes: float32 [N, C, H, W] in [0, 1], labels unknown (-1).
+
+    Files and PIL images of every size are framed (`saccade.images.mnist_framing.frame_digits`), and so are arrays of
+    another size than the network's; an array of the network's size is taken as it is, as the images of a dataset are.
 
     Args:
         pictures: one picture or several; an array of [N, C, H, W] or [N, H, W] is a batch.
-        digits: frame as MNIST's digits are (dark on light or light on dark, centred, of MNIST's size).
+        digits: frame as MNIST's digits are (any ink on any paper, centred, of MNIST's size).
+        apart: make an image of each digit of a picture; False takes all ink as one digit.
+        framed: True frames every picture, arrays of the network's size too; False frames none and only scales them to
+            the network's size.
 
     Raises:
         InputError: a missing or damaged file, an array of another type, shape or range, no picture at all.
@@ -40,18 +80,33 @@ def to_batch(pictures: Picture | Sequence[Picture], facts: ImageFacts, *, digits
     elif isinstance(pictures, str | Path | Image.Image) or not isinstance(pictures, Iterable):
         pictures = [pictures]
     pictures = list(pictures)
-    images = [_one(picture, facts, digits) for picture in track(pictures, "reading the pictures", len(pictures))]
+    how = _How(facts, digits and framed is not False, apart, framed)
+    images, parts = [], []
+    for index, picture in enumerate(track(pictures, "reading the pictures", len(pictures))):
+        found = _one(picture, how)
+        images += [one.image for one in found]
+        parts += [Part(index, number, len(found), one.doubt) for number, one in enumerate(found, 1)]
     if not images:
         raise InputError("one picture or more", "none", "give some")
-    return ImageBatch(torch.stack(images), torch.full((len(images),), UNKNOWN))
+    return Pictures(ImageBatch(torch.stack(images), torch.full((len(images),), UNKNOWN)), parts)
 
 
-def _one(picture: Picture, facts: ImageFacts, digits: bool) -> Tensor:
+class _How(NamedTuple):
+    """How pictures are framed."""
+
+    facts: ImageFacts
+    digits: bool
+    apart: bool
+    framed: bool | None
+
+
+def _one(picture: Picture, how: _How) -> list[Framed]:
+    shape = how.facts.shape
     if isinstance(picture, str | Path):
-        return read_image(picture, facts.shape, digits=digits)
+        return read_digits(picture, shape, digits=how.digits, apart=how.apart)
     if isinstance(picture, Image.Image):
-        mode = "L" if facts.channels == 1 else "RGB"
-        return frame(decode(picture.copy(), Path("a PIL image"), mode), facts.shape, "a PIL image", digits=digits)
+        pixels = pixels_of(picture.copy(), Path("a PIL image"), shape, digits=how.digits)
+        return frame_digits(pixels, shape, "a PIL image", digits=how.digits, apart=how.apart)
     if isinstance(picture, np.ndarray):
         if picture.dtype.kind not in "buif":
             raise InputError("pixels as uint8 or floating point", str(picture.dtype), "convert them")
@@ -59,11 +114,12 @@ def _one(picture: Picture, facts: ImageFacts, digits: bool) -> Tensor:
     if not isinstance(picture, Tensor):
         found = type(picture).__name__
         raise InputError("a path, a PIL image, a NumPy array or a tensor", found, "convert it")
-    return _array(picture.detach().cpu(), facts, digits)
+    return _array(picture.detach().cpu(), how)
 
 
-def _array(pixels: Tensor, facts: ImageFacts, digits: bool) -> Tensor:
+def _array(pixels: Tensor, how: _How) -> list[Framed]:
     """An image of any layout to float32 [C, H, W] in [0, 1], framed if it has another size than the network's."""
+    facts = how.facts
     scaled = _scaled(pixels)
     if scaled.ndim == 2:
         scaled = scaled[None]
@@ -74,11 +130,11 @@ def _array(pixels: Tensor, facts: ImageFacts, digits: bool) -> Tensor:
         expected = f"an image of {channels}: [{facts.channels}, height, width]"
         do = "convert it to grey" if facts.channels == 1 else "convert it"
         raise InputError(expected, f"an array {list(pixels.shape)}", do)
-    if scaled.shape[1:] == (facts.height, facts.width):
-        return scaled.contiguous()
+    if scaled.shape[1:] == (facts.height, facts.width) and not how.framed:
+        return [Framed(scaled.contiguous())]
     levels = (scaled * 255).round().to(torch.uint8)
     picture = levels[0] if facts.channels == 1 else levels.permute(1, 2, 0)
-    return frame(picture.numpy(), facts.shape, "an array", digits=digits)
+    return frame_digits(picture.numpy(), facts.shape, "an array", digits=how.digits, apart=how.apart)
 
 
 def _scaled(pixels: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
-"""A person's own picture, brought to what a trained model knows: size, channels, and for digits MNIST's framing."""
+"""A person's own picture, brought to what a trained network takes: size, channels, and for digits MNIST's framing."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -9,100 +10,109 @@ from torch import Tensor
 
 from saccade.errors import InputError
 from saccade.images.config import Shape
-from saccade.images.picture_files import decode, open_image
+from saccade.images.digits_apart import marks, stroke_width
+from saccade.images.ink import find_ink
+from saccade.images.picture_files import decode, open_image, visible
 
 BOX, FIELD = 20, 28
 """MNIST's framing: the digit fills a box of 20x20 pixels, its centre of mass in the middle of 28x28."""
 
-PAPER = 0.2
-"""Ink fainter than this share of the darkest is paper: shadows, grain, the noise of JPEG."""
-
 FAINTEST = 16
-"""Grey levels, of 255, between the paper and the darkest ink; with less there is no ink."""
+"""Grey levels, of 255, between the paper and the darkest ink of an unfinished picture; with less there is no ink."""
 
 STROKE = 2.5
 """Least width of a line, in pixels of the box."""
 
 
+class Framed(NamedTuple):
+    """One digit of a picture, framed."""
+
+    image: Tensor
+    """float32 [C, H, W] in [0, 1]."""
+    doubt: str | None = None
+    """Why its form is not a digit's; None if it may be one."""
+
+
 def read_image(path: str | Path, shape: Shape, *, digits: bool = True) -> Tensor:
-    """Read the picture in `path` as a network for images of that `shape` wants it: see `frame`.
+    """Read the picture in `path` as one image of that `shape`: see `frame`.
 
     Raises:
         InputError: the file is missing or no whole picture; a digit was asked for and there is no ink.
     """
+    return read_digits(path, shape, digits=digits, apart=False)[0].image
+
+
+def read_digits(path: str | Path, shape: Shape, *, digits: bool = True, apart: bool = True) -> list[Framed]:
+    """Read the picture in `path` as the images of its digits: see `frame_digits`; errors as `read_image`."""
     path = Path(path)
     with open_image(path) as image:
-        pixels = decode(image, path, "L" if shape.channels == 1 else "RGB")
-    return frame(pixels, shape, str(path), digits=digits)
+        return frame_digits(pixels_of(image, path, shape, digits=digits), shape, str(path), digits=digits, apart=apart)
+
+
+def pixels_of(image: Image.Image, path: Path, shape: Shape, *, digits: bool = True) -> np.ndarray:
+    """Decode a picture for `frame`: uint8 [H, W, 3] for digits; else of the network's channels, on white."""
+    if digits and _takes_digits(shape):
+        return visible(image, path)
+    return decode(image, path, "L" if shape.channels == 1 else "RGB")
 
 
 def frame(pixels: np.ndarray, shape: Shape, name: str, *, digits: bool = True) -> Tensor:
-    """Frame a picture, uint8 [H, W] or [H, W, 3], for a network: float32 [C, H, W] in [0, 1].
+    """Frame a picture as one image, float32 [C, H, W] in [0, 1]: `frame_digits` with all ink taken as one digit."""
+    return frame_digits(pixels, shape, name, digits=digits, apart=False)[0].image
 
-    For a model of grey digits (`digits` and C = 1) the picture is dark ink on light paper or the reverse, whatever its
-    size: it is made light on dark, freed of shadows, cropped to its ink, thickened if its lines are thin, scaled into
-    20x20 with its aspect kept, and put in the middle of [H, W] by its centre of mass, as MNIST's makers did. A picture
-    of the model's own size is taken to be framed already, and only made light on dark. For any other model it is
-    scaled to [H, W], its aspect not kept.
+
+def frame_digits(
+    pixels: np.ndarray, shape: Shape, name: str, *, digits: bool = True, apart: bool = True
+) -> list[Framed]:
+    """Frame the digits of a picture, uint8 [H, W] or [H, W, 3], for a network, from left to right.
+
+    For a network of grey digits (`digits` and C = 1) the picture is of any size and any colours that differ from the
+    paper's: its ink is found, boxes, ruled lines and speckle are taken away, and each digit is cropped, thickened if
+    its lines are thin, scaled into 20x20 with its aspect kept, and put in the middle of [H, W] by its centre of mass,
+    as MNIST's makers did. For any other network the picture is scaled to [H, W], its aspect not kept.
 
     Args:
         name: names the picture in an error.
+        apart: False takes all ink as one digit.
 
     Raises:
         InputError: a digit was asked for and there is no ink.
     """
     size = (shape.height, shape.width)
-    if digits and shape.channels == 1 and min(size) >= BOX:
-        pixels = _light_on_dark(pixels) if pixels.shape == size else _frame(_ink(pixels, name), size)
-    elif pixels.shape[:2] != size:
+    if not (digits and _takes_digits(shape)):
+        return [Framed(scaled(pixels, shape))]
+    ink = find_ink(pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2))
+    if ink is None:
+        raise InputError(f"a digit in {name}, of another colour than its paper", "no ink", "give a clearer picture")
+    found = []
+    for mark in marks(ink, apart=apart):
+        image = _frame(_thicken((255 * mark.ink).round()), size)
+        found.append(Framed(torch.from_numpy(image)[None].to(torch.float32).div_(255), mark.doubt))
+    return found
+
+
+def scaled(pixels: np.ndarray, shape: Shape) -> Tensor:
+    """Scale a picture, uint8 [H, W] or [H, W, C], to a network's size: float32 [C, H, W] in [0, 1]."""
+    if pixels.shape[:2] != (shape.height, shape.width):
         pixels = np.asarray(Image.fromarray(pixels).resize((shape.width, shape.height), Image.Resampling.BICUBIC))
-    channels_last = torch.tensor(pixels).reshape(*size, shape.channels)
+    channels_last = torch.tensor(pixels).reshape(shape.height, shape.width, shape.channels)
     return channels_last.permute(2, 0, 1).to(torch.float32).div_(255).contiguous()
 
 
-def _light_on_dark(pixels: np.ndarray) -> np.ndarray:
-    """The picture, inverted if its border (the paper) is lighter than the middle of its range."""
-    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    middle = (int(pixels.min()) + int(pixels.max())) / 2
-    return 255 - pixels if np.median(border) > middle else pixels
-
-
-def _ink(pixels: np.ndarray, name: str) -> np.ndarray:
-    """How much ink there is, uint8, cropped to where there is any: paper 0, the darkest ink 255."""
-    image = Image.fromarray(_light_on_dark(pixels))
-    image.thumbnail((16 * BOX, 16 * BOX), Image.Resampling.BOX)  # averages the grain of a photograph away
-    ink = _off_the_paper(np.asarray(image, np.float32))
-    if ink.max() < FAINTEST:
-        raise InputError(f"a digit, dark on light or light on dark, in {name}", "no ink", "give a clearer picture")
-    return _crop(_thicken(_crop(((ink / ink.max() - PAPER) / (1 - PAPER)).clip(0, 1) * 255)))
-
-
-def _off_the_paper(light: np.ndarray) -> np.ndarray:
-    """Grey levels above the paper's, which may be lit unevenly: a quadratic surface through all that is not ink."""
-    y, x = np.mgrid[-1 : 1 : light.shape[0] * 1j, -1 : 1 : light.shape[1] * 1j]
-    surface = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=2).reshape(-1, 6).astype(np.float32)
-    above, paper = light.ravel(), np.full(light.size, True)
-    for _ in range(6):  # what stands out is ink, and is left out of the next fit
-        above = light.ravel() - surface @ np.linalg.lstsq(surface[paper], light.ravel()[paper])[0]
-        paper = above <= max(1.0, above[paper].std())
-    return above.reshape(light.shape)
-
-
-def _crop(ink: np.ndarray) -> np.ndarray:
-    """Cut to the rows and columns where there is half ink."""
-    half = ink > 127
-    rows, columns = np.flatnonzero(half.any(axis=1)), np.flatnonzero(half.any(axis=0))
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+def _takes_digits(shape: Shape) -> bool:
+    return shape.channels == 1 and min(shape.height, shape.width) >= BOX
 
 
 def _thicken(ink: np.ndarray) -> np.ndarray:
-    """The lines of a thin pen made as wide, in proportion, as MNIST's; uint8, with a border of what was added."""
-    solid = np.pad(ink > 127, 1)
-    core = solid[1:-1, 1:-1] & solid[:-2, 1:-1] & solid[2:, 1:-1] & solid[1:-1, :-2] & solid[1:-1, 2:]
-    width = 2 * solid.sum() / max(solid.sum() - core.sum(), 1)  # twice the area by the length of the edge
+    """Make the lines of a thin pen as wide, in proportion, as MNIST's; uint8, 0 to 255, cropped to its half ink."""
+    width = stroke_width(ink > 127)
     grow = max(0, round((STROKE / BOX * max(ink.shape) - width) / 2))
-    wide = Image.fromarray(np.pad(ink, grow).round().astype(np.uint8))
-    return np.asarray(wide.filter(ImageFilter.MaxFilter(2 * grow + 1)) if grow else wide)
+    wide = np.pad(ink, grow).astype(np.uint8)
+    if grow == 0:
+        return wide
+    wide = np.asarray(Image.fromarray(wide).filter(ImageFilter.MaxFilter(2 * grow + 1)))
+    rows, columns = np.flatnonzero((wide > 127).any(axis=1)), np.flatnonzero((wide > 127).any(axis=0))
+    return wide[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def _frame(ink: np.ndarray, size: tuple[int, int]) -> np.ndarray:

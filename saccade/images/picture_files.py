@@ -71,6 +71,30 @@ def decode(image: Image.Image, path: Path, mode: str) -> np.ndarray:
         raise InputError(f"a whole picture in {path}", _said(error, path), "save or fetch it again") from None
 
 
+def visible(image: Image.Image, path: Path) -> np.ndarray:
+    """Decode a drawing: uint8 [H, W, 3], upright; a transparent one is put on what its ink stands out from.
+
+    Mostly transparent: on white or on black, whichever is farther from the mean of what is opaque. Mostly opaque:
+    cropped to what is opaque, on white.
+
+    Raises:
+        InputError: as `decode`.
+    """
+    pixels = decode(image, path, "RGB")
+    if "A" not in image.mode and "transparency" not in image.info:
+        return pixels
+    inked = np.asarray(image.convert("RGBA"))
+    opaque = inked[..., 3] > 127
+    rows, columns = np.flatnonzero(opaque.any(axis=1)), np.flatnonzero(opaque.any(axis=0))
+    if not len(rows):
+        return pixels
+    if opaque.mean() > 0.5:
+        return pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    if inked[opaque][:, :3].mean() <= 127:
+        return pixels
+    return (inked[..., :3] * (inked[..., 3:] / 255)).round().astype(np.uint8)  # on black
+
+
 def _pixels(image: Image.Image, mode: str) -> np.ndarray:
     image.load()
     ImageOps.exif_transpose(image, in_place=True)

@@ -44,7 +44,8 @@ class ImageTrained(Trained[ConfigT, ImageBatch, ImageFacts]):
     def batch(self, images: Picture | Sequence[Picture]) -> ImageBatch:
         """Bring a user's images to what the network takes, on its device: see `saccade.images.inputs.to_batch`."""
         digits = not self.folder.run.data.dataset.startswith("folder:")
-        return map_tensors(lambda leaf: leaf.to(own_device()), to_batch(images, self.facts, digits=digits))
+        batch = to_batch(images, self.facts, digits=digits)
+        return map_tensors(lambda leaf: leaf.to(own_device()), batch)
 
     def trace(self, images: Picture | Sequence[Picture], condition: str | None = None) -> Trace:
         """Run the network on a user's images; what it did at every step, for `saccade.film` and one's own analysis.

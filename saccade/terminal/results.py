@@ -14,6 +14,12 @@ class Reading(Protocol):
     def gaze(self) -> list[tuple[float, float]]: ...
     @property
     def truth(self) -> str | None: ...
+    @property
+    def doubt(self) -> str | None: ...
+    @property
+    def digit(self) -> int: ...
+    @property
+    def digits(self) -> int: ...
 
 
 class Answer(TypedDict):
@@ -24,6 +30,9 @@ class Answer(TypedDict):
     probabilities: dict[str, float]
     gaze: list[tuple[float, float]]
     truth: str | None
+    doubt: str | None
+    digit: int
+    digits: int
 
 
 class Neighbours(TypedDict):

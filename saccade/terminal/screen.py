@@ -169,21 +169,34 @@ def show_table(title: str, rows: Sequence[Mapping[str, str]]) -> None:
 def answers(readings: Iterable[Reading], names: Iterable[str | int]) -> list[Answer]:
     """Return the answers to images as JSON holds them; `names` are the images' files or indices."""
     return [
-        {"image": name, "label": r.label, "probabilities": r.probabilities, "gaze": r.gaze, "truth": r.truth}
+        {
+            "image": name,
+            "label": r.label,
+            "probabilities": r.probabilities,
+            "gaze": r.gaze,
+            "truth": r.truth,
+            "doubt": r.doubt,
+            "digit": r.digit,
+            "digits": r.digits,
+        }
         for r, name in zip(readings, names, strict=True)
     ]
 
 
 def show_answers(answers: Sequence[Answer]) -> None:
-    """Print a table with a row for every image: label, true class if known, probabilities, gaze."""
-    gaze_shown = len(answers) <= MOST_GAZES_SHOWN
-    table = Table("image", "label", "truth", "probability", "runners-up", *(["gaze (x, y)"] if gaze_shown else []))
+    """Print a table with a row for every image: label, true class if known, probabilities, doubt, gaze."""
+    gaze_shown, doubted = len(answers) <= MOST_GAZES_SHOWN, any(answer["doubt"] for answer in answers)
+    further = ["doubt"] * doubted + ["gaze (x, y)"] * gaze_shown
+    table = Table("image", "label", "truth", "probability", "runners-up", *further)
     for answer in answers:
         ranked = sorted(answer["probabilities"].items(), key=lambda item: -item[1])
         others = ", ".join(f"{label} {p:.1%}" for label, p in ranked[1:3])
         gaze = [" ".join(f"({x:+.2f}, {y:+.2f})" for x, y in answer["gaze"])] if gaze_shown else []
         name, truth = Path(str(answer["image"])).name, answer["truth"] or "?"
-        cells = (name, answer["label"], truth, f"{ranked[0][1]:.1%}", others, *gaze)
+        if answer["digits"] > 1:
+            name = f"{name} ({answer['digit']} of {answer['digits']})"
+        doubt = [answer["doubt"] or ""] * doubted
+        cells = (name, answer["label"], truth, f"{ranked[0][1]:.1%}", others, *doubt, *gaze)
         table.add_row(*map(escape, cells))  # a class may be named [bold]
     Console(highlight=False).print(table)
 

@@ -11,20 +11,14 @@ from saccade.errors import InputError
 from saccade.glimpse.config import Config
 from saccade.images.digits_apart import BLOB, SCATTERED, SEVERAL
 from saccade.images.inputs import Picture, to_pictures
+from saccade.images.likeness import UNLIKE
 from saccade.images.source import ImageBatch
 from saccade.images.system import ImageTrained
-from saccade.json_types import Record
 from saccade.pipeline.contract import Trace
 from saccade.pipeline.device import own_device
 
-UNLIKE = "does not look like a digit"
-"""Doubt of an image that the network answers with less evidence than almost all held-out digits."""
-
 DOUBTS = (None, UNLIKE, SEVERAL, BLOB, SCATTERED)
 """Doubts by their number in `ReadBatch.doubt`."""
-
-DOUBTED = 0.01
-"""Share of the validation images that may be in doubt: it sets the threshold."""
 
 
 class ReadBatch(NamedTuple):
@@ -102,31 +96,9 @@ class Reader(ImageTrained[Config]):
         how = True if framed else False if as_is else None
         batch, parts = to_pictures(images, self.facts, digits=digits, apart=apart, framed=how)
         trace = self.look(ImageBatch(*(leaf.to(own_device()) for leaf in batch)), condition)
-        by_form = torch.tensor([DOUBTS.index(part.doubt) for part in parts])
-        unlike = energy(trace.outputs.logits[-1]).cpu() > self.highest_energy()
-        doubt = torch.where(by_form > 0, by_form, unlike.long() * DOUBTS.index(UNLIKE))
+        doubt = torch.tensor([DOUBTS.index(part.doubt) for part in parts])
         part = torch.tensor([part[:3] for part in parts])
         return trace._replace(batch=ReadBatch(*trace.batch, doubt, part))
-
-    def highest_energy(self) -> float:
-        """Return the energy above which an answer is in doubt; infinite for a network that was not calibrated."""
-        found = self.folder.provenance.get("doubt")
-        value = found.get("energy_above") if isinstance(found, dict) else None
-        return float(value) if isinstance(value, int | float) else float("inf")
-
-    def calibration(self, data_dir: str | None = None) -> Record:
-        """Set the threshold of doubt on the validation images: 1% of them are above it. {}: none were held out."""
-        if self.run.data.validation == 0:
-            return {}
-        found = energy(self.logits(self.source(data_dir).held_out("validation")))
-        above = float(found.double().quantile(1 - DOUBTED))
-        counted = {"validation_images": len(found), "validation_doubted_percent": 100 * DOUBTED}
-        return {"doubt": {"energy_above": round(above, 4), **counted}}
-
-
-def energy(logits: Float[Tensor, "B K"]) -> Float[Tensor, " B"]:
-    """Return -log sum exp of the logits: high where no class finds evidence (Liu et al. 2020)."""
-    return -logits.detach().float().logsumexp(dim=1)
 
 
 def readings(trace: Trace) -> list[Reading]:

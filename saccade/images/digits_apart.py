@@ -118,6 +118,15 @@ def _mark(ink: np.ndarray, solid: np.ndarray, mask: np.ndarray, doubt: str | Non
     return Mark(alone[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], doubt)
 
 
+def trimmed(ink: Float[np.ndarray, "H W"]) -> Float[np.ndarray, "h w"] | None:
+    """Crop ink to its strokes; None if there are fewer than four pixels of it."""
+    solid = ink > SOLID
+    if solid.sum() < 4:
+        return None
+    rows, columns = np.flatnonzero(solid.any(axis=1)), np.flatnonzero(solid.any(axis=0))
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
 def _doubt(mask: Bool[np.ndarray, "H W"], parts: int) -> str | None:
     """Return why a mark's form is not a digit's: too wide, filled, in two rows, in many parts."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))

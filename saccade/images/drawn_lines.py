@@ -26,7 +26,7 @@ def without_lines(ink: Mask) -> Mask:
         if inside is None:
             break
         ink = inside
-    return _without_ruling(_without_ruling(_without_box(ink), 1.4).T, 1.25, margins_only=True).T
+    return _without_ruling(_without_ruling(_without_box(ink)).T, margins_only=True).T
 
 
 def boxes_of(ink: Mask) -> tuple[np.ndarray, list[tuple[slice, slice]]]:
@@ -88,8 +88,11 @@ def _without_box(ink: Mask) -> Mask:
     return result
 
 
-def _without_ruling(ink: Mask, ratio: float, *, margins_only: bool = False) -> Mask:
-    """Remove lines that run over the whole width, if what stays is narrower by `ratio`: no bar of a digit."""
+def _without_ruling(ink: Mask, *, margins_only: bool = False) -> Mask:
+    """Remove lines that run over the whole width, if what stays is so much narrower that they are no bar of a digit.
+
+    A single line must be wider than one of several: it may be the bar of a seven that fills its picture.
+    """
     found = _lines(ink)
     if margins_only and len(found) < 3:
         height = len(ink)
@@ -99,6 +102,7 @@ def _without_ruling(ink: Mask, ratio: float, *, margins_only: bool = False) -> M
     left = _without_crumbs(_erased(ink, found))
     if not left.any():
         return ink
+    ratio = 1.25 if len(found) > 1 or margins_only else 1.6
     rows, columns = _extent(left)
     if (columns.stop - columns.start) * ratio > ink.shape[1] or rows.stop - rows.start < 0.1 * len(ink):
         return ink

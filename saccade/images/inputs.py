@@ -11,6 +11,7 @@ from torch import Tensor
 
 from saccade.errors import InputError
 from saccade.images.config import ImageFacts
+from saccade.images.likeness import SIDE, UNLIKE, unlike_a_digit
 from saccade.images.mnist_framing import Framed, frame_digits, pixels_of, read_digits
 from saccade.images.source import ImageBatch
 from saccade.pipeline.progress import track
@@ -32,7 +33,7 @@ class Part(NamedTuple):
     digits: int
     """Number of digits in that picture."""
     doubt: str | None
-    """Why its form is not a digit's; None if it may be one."""
+    """Why it is not a digit; None if it may be one, and for pictures that are not divided into digits."""
 
 
 class Pictures(NamedTuple):
@@ -85,10 +86,21 @@ def to_pictures(
     for index, picture in enumerate(track(pictures, "reading the pictures", len(pictures))):
         found = _one(picture, how)
         images += [one.image for one in found]
-        parts += [Part(index, number, len(found), one.doubt) for number, one in enumerate(found, 1)]
+        doubts = [_doubt(one) for one in found] if digits and apart else [None] * len(found)
+        parts += [Part(index, number, len(found), doubt) for number, doubt in enumerate(doubts, 1)]
     if not images:
         raise InputError("one picture or more", "none", "give some")
     return Pictures(ImageBatch(torch.stack(images), torch.full((len(images),), UNKNOWN)), parts)
+
+
+def _doubt(one: Framed) -> str | None:
+    """Tell why an image is no digit: by its form, or because it looks like none; None if it may be one."""
+    height, width = one.image.shape[1:]
+    if one.doubt or len(one.image) != 1 or not (one.anew or height == width == SIDE) or min(height, width) < SIDE:
+        return one.doubt
+    top, left = (height - SIDE) // 2, (width - SIDE) // 2  # framed digits lie in the middle of larger images
+    middle = one.image[None, :, top : top + SIDE, left : left + SIDE]
+    return UNLIKE if unlike_a_digit(middle)[0] else None
 
 
 class _How(NamedTuple):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from saccade.errors import InputError
 from saccade.images.config import Shape
-from saccade.images.digits_apart import marks, stroke_width
+from saccade.images.digits_apart import Mark, marks, stroke_width
 from saccade.images.ink import find_ink
 from saccade.images.picture_files import decode, open_image, visible
 
@@ -31,6 +31,8 @@ class Framed(NamedTuple):
     """float32 [C, H, W] in [0, 1]."""
     doubt: str | None = None
     """Why its form is not a digit's; None if it may be one."""
+    anew: bool = False
+    """True if the digit was framed; False for an image taken as it is."""
 
 
 def read_image(path: str | Path, shape: Shape, *, digits: bool = True) -> Tensor:
@@ -84,11 +86,13 @@ def frame_digits(
     ink = find_ink(pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2))
     if ink is None:
         raise InputError(f"a digit in {name}, of another colour than its paper", "no ink", "give a clearer picture")
-    found = []
-    for mark in marks(ink, apart=apart):
-        image = _frame(_thicken((255 * mark.ink).round()), size)
-        found.append(Framed(torch.from_numpy(image)[None].to(torch.float32).div_(255), mark.doubt))
-    return found
+    return [Framed(frame_mark(mark, size), mark.doubt, True) for mark in marks(ink, apart=apart)]
+
+
+def frame_mark(mark: Mark, size: tuple[int, int]) -> Tensor:
+    """Thicken a mark if its lines are thin, and put it in the middle of [H, W]: float32 [1, H, W] in [0, 1]."""
+    image = _frame(_thicken((255 * mark.ink).round()), size)
+    return torch.from_numpy(image)[None].to(torch.float32).div_(255)
 
 
 def scaled(pixels: np.ndarray, shape: Shape) -> Tensor:

@@ -103,10 +103,6 @@ class Trained(Generic[ConfigT, BatchT, FactsT]):
         """Run it on a batch, under one of its system's conditions (the main one by default)."""
         return evaluation.trace(self.run, self.core, cast(Any, batch), self.facts, condition=condition)
 
-    def calibration(self, data_dir: str | None = None) -> Record:
-        """Return what a published network must remember of its validation images; nothing by default."""
-        return {}
-
     def evaluate(
         self, split: Split = "test", source: AnySource | None = None, further: Values | None = None
     ) -> tuple[Record, list[str]]:

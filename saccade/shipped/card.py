@@ -109,11 +109,7 @@ def _weak_points(card: Card) -> str:
         text = ", ".join(f"{name.replace('_', ' ')} {_number(value)}" for name, value in controls.items())
         points.append(f"Its error in percent when it is made to look elsewhere: {text}.")
     dataset, reads = card.run["data"].get("dataset", card.run["system"]), "error_percent" in card.metrics
-    known = f"It knows {dataset} alone" + ("; every image gets an answer, nonsense too" if reads else "") + "."
-    if doubt := card.run["provenance"].get("doubt"):
-        share, count = doubt["validation_doubted_percent"], doubt["validation_images"]
-        known += f" `read` doubts answers of an energy above {doubt['energy_above']:.4g}: {share:.3g}% of {count:,} "
-        known += "validation images."
+    known = f"It knows {dataset} alone" + ("; every image gets an answer, nonsense too." if reads else ".")
     return "## What it is bad at\n\n" + "\n".join(f"- {point}" for point in [*points, known])
 
 

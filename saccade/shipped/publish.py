@@ -18,7 +18,6 @@ from saccade.pipeline.checkpoint.run_log import curve, read_log, train_seconds
 from saccade.pipeline.checkpoint.snapshot import Snapshot
 from saccade.pipeline.config import to_dict
 from saccade.pipeline.provenance import command
-from saccade.pipeline.trained import open_trained
 from saccade.shipped.card import Card, write_card
 from saccade.shipped.catalogue import size
 
@@ -168,18 +167,14 @@ def _record(folder: RunFolder, data: Record, about: str, log: list[Record]) -> R
     if start := folder.run.train.start_from:
         data["train"] = data["train"] | {"start_from": Path(start).name}
     kept = {key: value for key, value in folder.provenance.items() if key != "command"}
-    data["provenance"] = (
-        kept
-        | open_trained(folder.path).calibration()
-        | {
-            "command": shlex.split(command(folder.provenance)),
-            "ancestors": _ancestors(folder),
-            "about": about,
-            "warned": sorted({warning for event in log for warning in event.get("warnings", ())}),
-            "train_seconds": round(train_seconds(log)),
-            "steps": log[-1]["steps"],
-        }
-    )
+    data["provenance"] = kept | {
+        "command": shlex.split(command(folder.provenance)),
+        "ancestors": _ancestors(folder),
+        "about": about,
+        "warned": sorted({warning for event in log for warning in event.get("warnings", ())}),
+        "train_seconds": round(train_seconds(log)),
+        "steps": log[-1]["steps"],
+    }
     return data
 
 

@@ -133,10 +133,10 @@ def photographed(pixels: np.ndarray, generator: np.random.Generator) -> np.ndarr
     return blurred + generator.normal(0, 7, (height, width, 1)) + generator.normal(0, 3, pixels.shape)
 
 
-def singles(hands: list[tuple[np.ndarray, int]], count: int = 200) -> Iterator[Made]:
+def singles(hands: list[tuple[np.ndarray, int]], count: int = 200, seed: int = 0) -> Iterator[Made]:
     """Make pictures of one digit: every other one handwritten, as long as there are hands."""
     for index in range(count):
-        generator, how = np.random.default_rng([1, index]), TREATMENTS[index % len(TREATMENTS)]
+        generator, how = np.random.default_rng([1, index, seed]), TREATMENTS[index % len(TREATMENTS)]
         if index % 2 and hands:
             pixels, label = hands[index // 2 % len(hands)]
             ink, source = hand(pixels), "hand"
@@ -146,10 +146,10 @@ def singles(hands: list[tuple[np.ndarray, int]], count: int = 200) -> Iterator[M
         yield Made(f"{index:03d} {how}, {source}", treated(ink, how, generator), str(label))
 
 
-def others(hands: list[tuple[np.ndarray, int]], count: int = 100) -> Iterator[Made]:
+def others(count: int = 100, seed: int = 0) -> Iterator[Made]:
     """Make pictures of several digits or of none."""
     for index in range(count):
-        generator, kind = np.random.default_rng([2, index]), OTHERS[index % len(OTHERS)]
+        generator, kind = np.random.default_rng([2, index, seed]), OTHERS[index % len(OTHERS)]
         text, how = "", ("plain", "light on dark", "photograph")[index % 3]
         if kind == "several":
             text = str(generator.integers(10, 1000))
@@ -174,9 +174,8 @@ def drawn(kind: str, generator: np.random.Generator) -> np.ndarray:
         draw.line([*points, points[0]], fill=255, width=9)
         draw.line([(10, 150), (150, 150)], fill=255, width=9)
     if kind == "blobs":
-        rough = generator.normal(size=(160, 160)).astype(np.float32)
-        field = Image.fromarray(rough).filter(ImageFilter.GaussianBlur(14))
-        values = np.asarray(field)
+        rough = Image.fromarray(generator.integers(0, 256, (20, 20), np.uint8))
+        values = np.asarray(rough.resize((160, 160), Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(8)))
         return (values > np.quantile(values, 0.6)).astype(np.float32)
     if kind == "scribble":
         points = [tuple(point) for point in generator.uniform(5, 155, (14, 2))]

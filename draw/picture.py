@@ -1,9 +1,9 @@
-"""One frame of a drawing: the canvas so far with the window that writes; for a reconstruction, the image beside it.
+"""One frame of a drawing: the canvas so far with the writing window; for a reconstruction, also the image.
 
-For an ending, the part that was given stands on the canvas as it was given, in the colour of what is read.
+For an ending, the given pixels are drawn on the canvas in the colour of the reading window.
 
-`t` counts steps from 0; between two whole numbers windows glide and the canvas fades. The frame of a window is the
-wider the blurrier its filters are, as in the paper's figures.
+`t` counts steps from 0; between two whole numbers windows glide and the canvas fades. A window's frame is wider for
+blurrier filters, as in the paper's figures.
 """
 
 import math
@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from saccade.pipeline.animate.page import Box, Page, Pixels, magnified_size, resize, to_pixels
 from saccade.pipeline.animate.palette import BELIEF, FAINT, GAZE, INK, QUIET, STAGE, Colour
@@ -26,7 +27,7 @@ GIVEN = 0.4  # how far towards blue the given pixels of an ending are tinted
 
 
 class Frame(NamedTuple):
-    """What a frame shows: canvas and image [C, H, W] in [0, 1] and windows, see `windows.RECTANGLE`."""
+    """The contents of a frame: canvas and image [C, H, W] in [0, 1] and windows, see `windows.RECTANGLE`."""
 
     step: float
     steps: int
@@ -38,11 +39,11 @@ class Frame(NamedTuple):
 
 
 def read_frame(trace: Trace, t: float, example: int) -> Frame:
-    """The trace at time t; the image is there only if it was read."""
+    """Read one example at time t from a trace; without the image if the network did not read one."""
     outputs, before, after = trace.outputs, math.floor(t), math.ceil(t)
 
-    def at(values: object) -> NDArray[np.floating]:
-        first, second = (values[i, example].detach().float().cpu().numpy() for i in (before, after))  # type: ignore[index]
+    def at(values: Tensor) -> NDArray[np.floating]:
+        first, second = (values[i, example].detach().float().cpu().numpy() for i in (before, after))
         return first + (second - first) * (t - before)
 
     canvas = 1 / (1 + np.exp(-np.clip(at(outputs.canvas), -60, 60)))
@@ -54,16 +55,16 @@ def read_frame(trace: Trace, t: float, example: int) -> Frame:
 
 
 def finished(now: Frame) -> Pixels:
-    """The canvas uint8 [H, W, 3], with the given part of an ending laid over it and tinted."""
-    drawn = to_pixels(now.canvas)
+    """Return the canvas uint8 [H, W, 3], with the given pixels of an ending drawn over it and tinted."""
+    canvas = to_pixels(now.canvas)
     if now.given is None or now.image is None:
-        return drawn
+        return canvas
     tinted = to_pixels(now.image) * (1 - GIVEN) + np.array(BELIEF) * GIVEN
-    return np.where(now.given[:, :, None], np.rint(tinted).astype(np.uint8), drawn)
+    return np.where(now.given[:, :, None], np.rint(tinted).astype(np.uint8), canvas)
 
 
 def picture(trace: Trace, t: float, example: int) -> Pixels:
-    """The frame that shows one drawing at large: uint8 [540, 960, 3]."""
+    """Draw the large frame: uint8 [540, 960, 3]."""
     now = read_frame(trace, t, example)
     page = Page(WIDTH, HEIGHT)
     x = page.text(f"Step {math.floor(now.step) + 1} ", MARGIN, TITLE_BASELINE, 26, bold=True)
@@ -83,9 +84,9 @@ def picture(trace: Trace, t: float, example: int) -> Pixels:
 
 
 def tile(trace: Trace, t: float, example: int) -> Pixels:
-    """A small frame for a wall of many: the canvas, and to its left the image if one was read.
+    """Draw the small frame for a grid of many examples: the canvas, and to its left the image if one was read.
 
-    The last frame shows what was drawn without a window. Returns uint8 [166, 160 or 328, 3].
+    The last frame has no window. Returns uint8 [166, 160 or 328, 3].
     """
     now = read_frame(trace, t, example)
     done = now.step == now.steps - 1
@@ -99,7 +100,7 @@ def tile(trace: Trace, t: float, example: int) -> Pixels:
 
 
 def _panel(page: Page, panel: Box, pixels: Pixels, window: NDArray[np.floating] | None, colour: Colour) -> None:
-    """An image on its stage with a window over it, cut off at the panel."""
+    """Draw an image with a window over it, cropped to the panel."""
     stage = Page(panel.width, panel.height, STAGE)
     room = round(panel.width * (1 - 2 * BORDER))
     width, height = magnified_size(pixels.shape[1], pixels.shape[0], room)
@@ -108,7 +109,7 @@ def _panel(page: Page, panel: Box, pixels: Pixels, window: NDArray[np.floating] 
     if window is not None:
         x, y, half_width, half_height, sigma, _ = window.tolist()
         thickness = round(min(sigma * width / pixels.shape[1] / 2, WIDEST * panel.width))
-        reach = 3 * max(panel.width, panel.height)  # a window far off the image is cut off before it is drawn
+        reach = 3 * max(panel.width, panel.height)  # a window far outside the image is cropped before it is drawn
         frame = box.window(x, y, half_width, half_height)
         left, top = max(frame.left, -reach), max(frame.top, -reach)
         right, bottom = min(frame.left + frame.width, reach), min(frame.top + frame.height, reach)
@@ -120,6 +121,6 @@ def _panel(page: Page, panel: Box, pixels: Pixels, window: NDArray[np.floating] 
 
 
 def _progress(page: Page, box: Box, now: Frame) -> None:
-    """How far the drawing has come."""
+    """Draw a progress bar."""
     page.fill(box, FAINT)
     page.fill(Box(box.left, box.top, round(box.width * (now.step + 1) / now.steps), box.height), QUIET)

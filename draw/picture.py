@@ -16,12 +16,16 @@ from torch import Tensor
 from saccade.pipeline.animate.page import Box, Page, Pixels, magnified_size, resize, to_pixels
 from saccade.pipeline.animate.palette import BELIEF, FAINT, GAZE, INK, QUIET, STAGE, Colour
 from saccade.pipeline.contract import Trace
+from saccade.recurrent.tree import count
 
 WIDTH, HEIGHT, MARGIN = 960, 540, 32
 TITLE_BASELINE, CAPTION_BASELINE, PROGRESS_TOP = 46, 88, 514
 PANELS = Box(MARGIN, 98, 400, 400), Box(WIDTH - MARGIN - 400, 98, 400, 400)
 BORDER = 0.06  # of a panel's side, kept free around the image for windows that reach beyond it
 TILE, TILE_PROGRESS = 160, 6
+SMALL_TILE, MANY, LEVELS = 96, 16, 32
+"""Side of a tile on a wall of more than `MANY` examples, and its levels of each colour: the film would be large."""
+
 WIDEST = 0.025  # of a panel's side, the frame of the blurriest window
 GIVEN = 0.4  # how far towards blue the given pixels of an ending are tinted
 
@@ -86,16 +90,19 @@ def picture(trace: Trace, t: float, example: int) -> Pixels:
 def tile(trace: Trace, t: float, example: int) -> Pixels:
     """Draw the small frame for a grid of many examples: the canvas, and to its left the image if one was read.
 
-    The last frame has no window. Returns uint8 [166, 160 or 328, 3].
+    The last frame has no window. Returns uint8 [166, 160 or 328, 3]; smaller on a wall of many.
     """
     now = read_frame(trace, t, example)
-    done = now.step == now.steps - 1
-    left = 0 if now.read is None else TILE + 2 * TILE_PROGRESS - 4
-    page = Page(left + TILE, TILE + TILE_PROGRESS)
+    done, many = now.step == now.steps - 1, count(trace.batch) > MANY
+    side, drawn = SMALL_TILE if many else TILE, finished(now)
+    if many:
+        drawn = np.rint(np.rint(drawn * ((LEVELS - 1) / 255)) * (255 / (LEVELS - 1))).astype(np.uint8)
+    left = 0 if now.read is None else side + 2 * TILE_PROGRESS - 4
+    page = Page(left + side, side + TILE_PROGRESS)
     if now.image is not None and now.read is not None:
-        _panel(page, Box(0, 0, TILE, TILE), to_pixels(now.image), None if done else now.read, BELIEF)
-    _panel(page, Box(left, 0, TILE, TILE), finished(now), None if done else now.write, GAZE)
-    _progress(page, Box(0, TILE + TILE_PROGRESS - 2, left + TILE, 2), now)
+        _panel(page, Box(0, 0, side, side), to_pixels(now.image), None if done else now.read, BELIEF)
+    _panel(page, Box(left, 0, side, side), drawn, None if done else now.write, GAZE)
+    _progress(page, Box(0, side + TILE_PROGRESS - 2, left + side, 2), now)
     return page.pixels()
 
 

@@ -1,14 +1,15 @@
-"""The training images nearest to what a network drew, so that one sees whether it copies."""
+"""The nearest training images of a network's drawings: they show if it copies."""
 
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from saccade.images.source import ImageBatch, ImageSource
+from saccade.json_types import Record
 from saccade.pipeline.animate import film
 from saccade.pipeline.animate.page import Page, magnified_size, resize, to_pixels
 from saccade.pipeline.animate.palette import QUIET
@@ -16,7 +17,7 @@ from saccade.pipeline.contract import Trace
 from saccade.pipeline.progress import work
 
 REFERENCE = 100
-"""Held-out images whose own distances are given for comparison."""
+"""Number of held-out images whose distances are reported for comparison."""
 
 TILE, GAP, CAPTION = 84, 2, 18
 """Pixels: an image's side, between an image and its neighbour, and below them."""
@@ -26,7 +27,7 @@ SIDES = "drawn | nearest training image"
 
 
 class Neighbours(NamedTuple):
-    """Of each of B pictures the nearest training image: its L2 distance, its number, itself and its label."""
+    """For each of B pictures the nearest training image: L2 distance, index in the training set, image and label."""
 
     distance: Tensor  # [B]
     number: Tensor  # int64 [B]
@@ -35,7 +36,7 @@ class Neighbours(NamedTuple):
 
 
 def nearest(pictures: Tensor, batches: Iterable[ImageBatch]) -> Neighbours:
-    """The nearest of all images in `batches` to each picture, float32 [B, C, H, W] in [0, 1], by L2 over the pixels.
+    """Find the image in `batches` nearest to each picture, float32 [B, C, H, W] in [0, 1], by L2 over the pixels.
 
     Memory: one batch and its distances [B, batch] at a time.
     """
@@ -49,21 +50,21 @@ def nearest(pictures: Tensor, batches: Iterable[ImageBatch]) -> Neighbours:
     seen = 0
     for images, labels in batches:
         others = images.flatten(1)
-        squares = others.square().sum(1) - 2 * flat @ others.t()  # the picture's own square changes no order
+        squares = others.square().sum(1) - 2 * flat @ others.t()  # the picture's own square does not change the order
         found = squares.argmin(1)
-        distance = (flat - others[found]).norm(dim=1)  # anew: the difference of large squares is rough
+        distance = (flat - others[found]).norm(dim=1)  # computed again: the difference of large squares is inexact
         closer = distance < best.distance
         new = Neighbours(distance, found + seen, images[found], labels[found])
-        best = Neighbours(*(_choose(closer, ours, theirs) for ours, theirs in zip(new, best, strict=True)))
+        best = Neighbours(*(_choose(closer, a, b) for a, b in zip(new, best, strict=True)))
         seen += len(images)
     return best
 
 
-def compare(trace: Trace, source: ImageSource) -> tuple[Neighbours, dict[str, Any]]:
-    """The neighbours of what was drawn (its mean images), and their distances beside those of held-out images.
+def compare(trace: Trace, source: ImageSource) -> tuple[Neighbours, Record]:
+    """Find the neighbours of the drawings (mean images); report their distances, and those of held-out images.
 
     Raises:
-        InputError: training images that are drawn anew for every batch.
+        InputError: the dataset makes new training images for every batch.
     """
     with work("comparing with the training images", 2) as advance:
         found = nearest(trace.batch.images.to(source.device), source.stored())
@@ -92,6 +93,6 @@ def sheet(trace: Trace, found: Neighbours, path: Path, *, overwrite: bool = Fals
     return film.write_strip(path, pairs, columns, caption=SIDES, overwrite=overwrite)
 
 
-def _choose(condition: Tensor, ours: Tensor, theirs: Tensor) -> Tensor:
-    """Row by row."""
-    return torch.where(condition.view(-1, *[1] * (ours.ndim - 1)), ours, theirs)
+def _choose(condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """Choose row by row: from `a` where the condition holds, else from `b`."""
+    return torch.where(condition.view(-1, *[1] * (a.ndim - 1)), a, b)

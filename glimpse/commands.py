@@ -14,13 +14,15 @@ SYSTEM = "glimpse"
 THEN = ("gif {} --index 7",)
 
 DEFAULT = Path("ram-mnist")
-"""The shipped network that reads where none is named."""
+"""The shipped network that reads by default."""
 
 MOST_READ, MOST_FILMED = 2000, 400
-"""Images in one call of `read`; with a film or a strip of them."""
+"""Most images in one call of `read`, and with a film or a strip."""
 
-Condition = Annotated[str | None, typer.Option(help="Whose gaze, e.g. random; the policy's mean by default.")]
-Seconds = Annotated[float, typer.Option(min=0.02, max=10, help="Seconds a glimpse is shown.")]
+Condition = Annotated[
+    str | None, typer.Option(help="Choice of the locations, e.g. random; by default the policy's mean.")
+]
+Seconds = Annotated[float, typer.Option(min=0.02, max=10, help="Seconds per glimpse.")]
 
 
 def gif(
@@ -36,7 +38,7 @@ def gif(
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show where the network looks, what it sees there, and what it believes."""
+    """Film the network's gaze, its patches and its belief."""
     film = out or result_of(path, SYSTEM, film_name("gaze", index, count))
     outputs.check_all({"--out": film}, {"--strip": strip}, overwrite=overwrite)
     from saccade.glimpse.reader import readings
@@ -59,7 +61,7 @@ def gif(
 def read(
     files: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files.", show_default=False)],
     run: Annotated[Path, typer.Option(help="A trained network's run folder, or a shipped one's name.")] = DEFAULT,
-    gif: Annotated[Path | None, typer.Option(help="Draw the gaze into this file: .gif, .webp or .png.")] = None,
+    gif: Annotated[Path | None, typer.Option(help="Film of the gaze: .gif, .webp or .png.")] = None,
     strip: StripFile = None,
     condition: Condition = None,
     seconds: Seconds = 0.8,

@@ -42,7 +42,7 @@ class Reading(NamedTuple):
     gaze: list[tuple[float, float]]
     """Locations of the glimpses, (x, y) in [-1, 1]."""
     truth: str | None = None
-    """The true class, where it is known."""
+    """The true class; None if unknown."""
     doubt: str | None = None
     """Why the answer should not be believed; None if nothing speaks against it."""
     picture: int = 0
@@ -71,7 +71,7 @@ class Reader(ImageTrained[Config]):
 
         Args:
             images: paths, PIL images, arrays or tensors, see `saccade.images.inputs.Picture`.
-            condition: whose gaze, e.g. "random" or "fixed_scan"; the policy's mean by default.
+            condition: choice of the locations, e.g. "random" or "fixed_scan"; by default the policy's mean.
             framed: frame arrays of the network's size too.
             as_is: frame nothing: scale every picture to the network's size, light ink on dark expected.
 

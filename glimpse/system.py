@@ -1,8 +1,7 @@
-"""RAM as a system: how an episode is made, scored and shown."""
+"""RAM as a system: its episodes, metrics, report and pictures."""
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +15,7 @@ from saccade.glimpse.reader import Reader
 from saccade.images.config import ImageFacts
 from saccade.images.source import ImageBatch
 from saccade.images.system import ImageSystem
+from saccade.json_types import Record
 from saccade.pipeline.animate.page import Pixels
 from saccade.pipeline.contract import Episode, Loss, Trace
 from saccade.pipeline.evaluate.classification import confusion, error_percent
@@ -24,7 +24,10 @@ GlimpseEpisode = Episode[GlimpseInputs, Tensor, Tensor]
 """Inputs, images [B, C, H, W] as context, labels [B]; with M rollouts B is M times the batch."""
 
 AVERAGED_ROLLOUTS = 10
-COLLAPSED_SPREAD = 0.02  # image coordinates: half a pixel of a 60-pixel image
+"""Rollouts of the condition `averaged`."""
+
+COLLAPSED_SPREAD = 0.02
+"""Gaze spread below which the policy may have collapsed, image coordinates: half a pixel of a 60-pixel image."""
 
 
 class GlimpseSystem(ImageSystem[Config, Glimpse]):
@@ -64,12 +67,15 @@ class GlimpseSystem(ImageSystem[Config, Glimpse]):
         return Episode(inputs, images, targets)
 
     def loss(self, outputs: Glimpse, episode: GlimpseEpisode, config: Config) -> Loss:
-        """The hybrid loss of section 3.2."""
+        """Return the hybrid loss of section 3.2."""
         return hybrid_loss(outputs, episode.inputs.std, episode.targets, config)
 
     def metrics(self, outputs: Glimpse, episode: GlimpseEpisode, config: Config) -> dict[str, Tensor]:
-        """Measure each image: the belief after every glimpse, averaged over the rollouts [B, T, K], the first rollout's
-        locations [B, T, 2], and the label [B]."""
+        """Measure each image.
+
+        The belief after every glimpse, averaged over the rollouts [B, T, K]; the first rollout's locations [B, T, 2];
+        the label [B].
+        """
         rollouts, images = config.rollouts, len(episode.targets) // config.rollouts
         probabilities = F.softmax(outputs.logits, dim=2).unflatten(1, (rollouts, images)).mean(1)  # [T, B, K]
         return {
@@ -79,15 +85,14 @@ class GlimpseSystem(ImageSystem[Config, Glimpse]):
         }
 
     def replays(self, outputs: Glimpse, episode: GlimpseEpisode, config: Config) -> dict[str, GlimpseEpisode]:
-        """Episodes made from a trace: every image looked at where its neighbour in the batch was looked at."""
+        """Return an episode in which every image is read at the locations of the image before it in the batch."""
         borrowed = episode.inputs._replace(forced=outputs.location.roll(1, dims=1))
         return {"another_image": episode._replace(inputs=borrowed)}
 
     def health(self, outputs: Glimpse, episode: GlimpseEpisode, config: Config) -> dict[str, float]:
-        """Return the error of the batch, and signs that the policy is alive; distances in image coordinates.
+        """Return the error of the batch, and the spread of the policy's locations; distances in image coordinates.
 
-        gaze_entropy_nats is that of the policy's means over a 10 x 10 grid: 0 when all images are looked at in the same
-        places.
+        gaze_entropy_nats is the entropy of the policy's means over a 10 x 10 grid: 0 if all lie in one cell.
         """
         correct = outputs.logits[-1].argmax(1) == episode.targets
         found = {"error_percent": 100 * (1 - correct.float().mean().item())}
@@ -109,7 +114,7 @@ class GlimpseSystem(ImageSystem[Config, Glimpse]):
         return found
 
     def warnings(self, health: Mapping[str, float], config: Config) -> list[str]:
-        """Signs that the policy has collapsed: it looks at the same place whatever it saw, or only at the border."""
+        """Return a warning if the policy may have collapsed: to the same locations in every image, or to the border."""
         found = []
         if health.get("gaze_spread", 1.0) < COLLAPSED_SPREAD:
             found.append(
@@ -120,7 +125,7 @@ class GlimpseSystem(ImageSystem[Config, Glimpse]):
         return found
 
     def conditions(self, config: Config) -> dict[str, Config]:
-        """The learned gaze three ways, and the controls: the same weights made to look elsewhere."""
+        """Return the learned gaze in three ways, and the controls: the same weights at other locations."""
         found = {
             "mean_policy": replace(config, gaze="mean", rollouts=1),
             "one_rollout": replace(config, gaze="sampled", rollouts=1),
@@ -130,8 +135,8 @@ class GlimpseSystem(ImageSystem[Config, Glimpse]):
             found[control.replace("-", "_")] = replace(config, policy=control, rollouts=1)
         return found
 
-    def report(self, results: Mapping[str, Mapping[str, Tensor]], config: Config) -> dict[str, Any]:
-        """metrics.json's part: test errors, error per glimpse, confusion matrix, what other gazes would give."""
+    def report(self, results: Mapping[str, Mapping[str, Tensor]], config: Config) -> Record:
+        """Return the test errors, the error per glimpse, the confusion matrix, and the errors of the controls."""
         error = {
             name: error_percent(result["probabilities"][:, -1], result["target"]) for name, result in results.items()
         }
@@ -151,20 +156,20 @@ class GlimpseSystem(ImageSystem[Config, Glimpse]):
         }
 
     def picture(self, trace: Trace, t: float, example: int) -> Pixels:
-        """Draw the frame that shows a class one glimpse."""
+        """Draw the large frame."""
         return picture(trace, t, example)
 
     def tile(self, trace: Trace, t: float, example: int) -> Pixels:
-        """Draw a small frame for a wall of many."""
+        """Draw the small frame for a grid of many examples."""
         return tile(trace, t, example)
 
     def showcase_caption(self) -> str:
         """Return the sentence under a report's film."""
-        return "Six test images: where the gaze goes, and what the network believes."
+        return "Six test images, with the gaze and the belief after every glimpse."
 
 
 def _forced(config: Config, uniform: Tensor) -> Tensor:
-    """Locations [T, B, 2] that override the policy: all of them for a control, the start for a learned policy."""
+    """Return the locations [T, B, 2] that override the policy: all of them for a control, the first for the policy."""
     if config.policy == "random":
         return uniform
     if config.policy == "centre":

@@ -20,7 +20,7 @@ Picture = str | Path | Image.Image | np.ndarray | Tensor
 """A file, a PIL image, or an array: [H, W], [H, W, C] or [C, H, W]; uint8 0 to 255, or floating point 0 to 1."""
 
 UNKNOWN = -1
-"""Label of an image whose class nobody knows."""
+"""Label of an image of unknown class."""
 
 
 class Part(NamedTuple):
@@ -89,7 +89,7 @@ def to_pictures(
         doubts = [_doubt(one) for one in found] if digits and apart else [None] * len(found)
         parts += [Part(index, number, len(found), doubt) for number, doubt in enumerate(doubts, 1)]
     if not images:
-        raise InputError("one picture or more", "none", "give some")
+        raise InputError("one picture or more", "none", "give at least one")
     return Pictures(ImageBatch(torch.stack(images), torch.full((len(images),), UNKNOWN)), parts)
 
 
@@ -150,7 +150,7 @@ def _array(pixels: Tensor, how: _How) -> list[Framed]:
 
 
 def _scaled(pixels: Tensor) -> Tensor:
-    """Pixel values as float32 in [0, 1]: uint8 and bool are scaled, floating point must be in range."""
+    """Convert pixel values to float32 in [0, 1]: uint8 and bool are scaled, floating point must be in range."""
     if pixels.dtype == torch.bool:
         return pixels.float()
     if pixels.dtype == torch.uint8:
@@ -158,7 +158,7 @@ def _scaled(pixels: Tensor) -> Tensor:
     if not pixels.is_floating_point():
         raise InputError("pixels as uint8 or floating point", str(pixels.dtype).removeprefix("torch."), "convert them")
     if not pixels.isfinite().all():
-        raise InputError("finite pixels", "NaN or infinity", "mend the image")
+        raise InputError("finite pixels", "NaN or infinity", "repair the image")
     if pixels.numel() and (pixels.min() < 0 or pixels.max() > 1):
         found = f"{pixels.min().item():.3g} to {pixels.max().item():.3g}"
         raise InputError("floating-point pixels from 0 to 1", found, "divide by 255, or give uint8")
@@ -166,7 +166,7 @@ def _scaled(pixels: Tensor) -> Tensor:
 
 
 def _unstacked(pixels: np.ndarray | Tensor, facts: ImageFacts) -> Sequence[Picture]:
-    """The images of an array: one of [H, W], [C, H, W] or [H, W, C], or N of [N, H, W] or [N, C, H, W]."""
+    """Split an array into images: one from [H, W], [C, H, W] or [H, W, C], N from [N, H, W] or [N, C, H, W]."""
     if pixels.ndim not in (2, 3, 4):
         raise InputError("an image [H, W] or a batch [N, C, H, W]", f"{pixels.ndim} axes", "change the shape")
     if pixels.ndim == 2:

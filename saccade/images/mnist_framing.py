@@ -21,7 +21,7 @@ FAINTEST = 16
 """Grey levels, of 255, between the paper and the darkest ink of an unfinished picture; with less there is no ink."""
 
 STROKE = 2.5
-"""Least width of a line, in pixels of the box."""
+"""Smallest width of a line, in pixels of the box."""
 
 
 class Framed(NamedTuple):
@@ -120,11 +120,11 @@ def _thicken(ink: np.ndarray) -> np.ndarray:
 
 
 def _frame(ink: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Ink [h, w] scaled into the box and put in the middle of a field of `size`."""
+    """Scale ink [h, w] into the box, and put it in the middle of a field of `size`."""
     scale = BOX / max(ink.shape)
     height, width = (max(1, round(scale * side)) for side in ink.shape)
     small = np.asarray(Image.fromarray(ink).resize((width, height), Image.Resampling.LANCZOS), np.float32)
-    small = small * (255 / small.max())  # a thin pen's lines, which scaling made faint, as bright as MNIST's
+    small = small * (255 / small.max())  # scaling made thin lines faint: make them as bright as MNIST's
     field = np.zeros(size, np.uint8)
     corner = []
     for axis, (side, room) in enumerate(zip(small.shape, size, strict=True)):

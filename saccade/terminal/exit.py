@@ -57,6 +57,8 @@ class OneLineFailures(TyperGroup):
         try:
             with progress.shown_by(_Bar()):
                 code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
+            if code == 130:  # typer has caught a KeyboardInterrupt
+                typer.echo("saccade: stopped", err=True)
         except Exception as error:
             code = _report(error)
         sys.exit(code if isinstance(code, int) else 0)

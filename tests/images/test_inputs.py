@@ -115,7 +115,9 @@ def test_files_pictures_and_arrays_may_stand_in_one_list(tmp_path: Path) -> None
     file = tmp_path / "one.png"
     batch = to_batch([file, str(file), Image.fromarray(stroke()), stroke(), torch.tensor(stroke())], GREY)
     assert batch.images.shape == (5, 1, 28, 28)
-    assert all(torch.equal(image, batch.images[0]) for image in batch.images)
+    assert torch.equal(batch.images[0], batch.images[1]) and torch.equal(batch.images[0], batch.images[2])  # framed
+    assert torch.equal(batch.images[3], batch.images[4])  # as they are
+    assert not torch.equal(batch.images[0], batch.images[3])
 
 
 @pytest.mark.parametrize("size", [(40, 30), (200, 260), (20, 20)])
@@ -130,12 +132,20 @@ def test_images_of_another_size_are_framed_as_a_file_is(tmp_path: Path, size: tu
     assert (expected[0, border] == 0).all() and expected.max() > 0.9
 
 
-def test_dark_ink_on_light_paper_becomes_light_on_dark_in_files_and_pictures(tmp_path: Path) -> None:
-    Image.fromarray(255 - stroke()).save(tmp_path / "dark.png")
-    for image in (tmp_path / "dark.png", Image.fromarray(255 - stroke())):
-        torch.testing.assert_close(to_batch(image, GREY).images[0, 0], torch.tensor(stroke()).float() / 255)
-    with_paper = to_batch(255 - stroke(), GREY).images[0, 0]  # an array of the network's size is a dataset's image
-    torch.testing.assert_close(with_paper, torch.tensor(255 - stroke()).float() / 255)
+def test_a_picture_is_framed_whatever_its_size_an_array_only_on_demand(tmp_path: Path) -> None:
+    corner = np.zeros((28, 28), np.uint8)
+    corner[1:13, 1:13] = stroke(12, 12)
+    for paper in (0, 255):
+        pixels = np.abs(paper - corner.astype(int)).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "own.png")
+        Image.fromarray(np.pad(pixels, ((0, 1), (0, 1)), constant_values=paper)).save(tmp_path / "larger.png")
+        expected = to_batch(tmp_path / "larger.png", GREY).images
+        for image in (tmp_path / "own.png", Image.fromarray(pixels)):
+            torch.testing.assert_close(to_batch(image, GREY).images, expected, atol=0.05, rtol=0)
+        torch.testing.assert_close(to_batch(pixels, GREY, framed=True).images, expected, atol=0.05, rtol=0)
+        as_it_is = torch.tensor(pixels).float() / 255
+        torch.testing.assert_close(to_batch(pixels, GREY).images[0, 0], as_it_is)
+        torch.testing.assert_close(to_batch(tmp_path / "own.png", GREY, framed=False).images[0, 0], as_it_is)
 
 
 def test_images_that_are_no_digits_are_scaled() -> None:

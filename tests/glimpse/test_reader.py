@@ -108,3 +108,25 @@ def test_a_trace_can_be_filmed(reader: Reader, tmp_path: Path) -> None:
     with Image.open(path) as film:
         assert film.size == (960, 540)
         assert getattr(film, "n_frames", 1) > CONFIG.glimpses
+
+
+def test_two_digits_give_two_readings_with_their_picture(reader: Reader) -> None:
+    page = np.full((120, 200), 255, np.uint8)
+    page[30:90, 50:62] = page[30:90, 130:142] = 0
+    found = reader.read([page, page[:, :100]])
+    assert [(reading.picture, reading.digit, reading.digits) for reading in found] == [(0, 1, 2), (0, 2, 2), (1, 1, 1)]
+    assert len(reader.read(page, as_is=True)) == 1
+    with pytest.raises(InputError, match="framed or as_is, found both"):
+        reader.read(page, framed=True, as_is=True)
+
+
+def test_what_is_no_digit_is_in_doubt_in_the_reading_and_in_the_film(reader: Reader) -> None:
+    yy, xx = np.mgrid[:100, :100]
+    disc = np.where((yy - 50) ** 2 + (xx - 50) ** 2 < 900, 0, 255).astype(np.uint8)
+    (reading,) = reader.read(disc)
+    assert reading.doubt == "a filled shape"
+    trace = reader.trace(disc)
+    believed = trace._replace(batch=trace.batch._replace(doubt=trace.batch.doubt * 0))
+    for draw in (SYSTEM.picture, SYSTEM.tile):
+        assert (draw(trace, 3, 0) != draw(believed, 3, 0)).any()
+        assert (draw(trace, 1, 0) == draw(believed, 1, 0)).all()

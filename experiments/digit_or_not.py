@@ -92,7 +92,7 @@ def other_mark(digits: np.ndarray, labels: np.ndarray, generator: np.random.Gene
     elif kind < 0.72:
         found = framed(spliced(digits[i], digits[j], generator)) if labels[i] != labels[j] else None
     elif kind < 0.77:
-        found = framed(np.rot90(digits[i], 1 + 2 * generator.integers(2))) if labels[i] in ON_THEIR_SIDE else None
+        found = framed(np.rot90(digits[i], 1 + 2 * int(generator.integers(2)))) if labels[i] in ON_THEIR_SIDE else None
     elif kind < 0.82:
         found = framed(digits[i][:, ::-1]) if labels[i] in MIRRORED else None
     else:
@@ -103,8 +103,8 @@ def other_mark(digits: np.ndarray, labels: np.ndarray, generator: np.random.Gene
 
 def examples(generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Make digits and other marks, uint8 [N, 28, 28] each."""
-    settings = {"dataset": "mnist", "validation": 5000}
-    crooked, plain = (load_images(ImageData(**settings, **how), 0) for how in ({"distort": 0.6}, {"shift": 1}))
+    crooked = load_images(ImageData("mnist", validation=5000, distort=0.6), 0)
+    plain = load_images(ImageData("mnist", validation=5000, shift=1), 0)
     batches = [crooked.batch(step, 500) for step in range(EXAMPLES // 1000)]
     turned = np.concatenate([(255 * batch.images[:, 0]).byte().numpy() for batch in batches])
     labels = np.concatenate([batch.labels.numpy() for batch in batches])

@@ -98,7 +98,7 @@ class Reader(ImageTrained[Config]):
         trace = self.look(ImageBatch(*(leaf.to(own_device()) for leaf in batch)), condition)
         doubt = torch.tensor([DOUBTS.index(part.doubt) for part in parts])
         part = torch.tensor([part[:3] for part in parts])
-        return trace._replace(batch=ReadBatch(*trace.batch, doubt, part))
+        return trace._replace(batch=ReadBatch(trace.batch.images, trace.batch.labels, doubt, part))
 
 
 def readings(trace: Trace) -> list[Reading]:
@@ -110,8 +110,10 @@ def readings(trace: Trace) -> list[Reading]:
     for example, (by_class, gaze, label) in enumerate(zip(probabilities, gazes, batch.labels.tolist(), strict=False)):
         named = dict(zip(classes, by_class, strict=True))
         truth = classes[label] if label >= 0 else None
-        told = (
-            (DOUBTS[int(batch.doubt[example])], *batch.part[example].tolist()) if isinstance(batch, ReadBatch) else ()
-        )
-        found.append(Reading(max(named, key=named.__getitem__), named, [(x, y) for x, y in gaze], truth, *told))
+        reading = Reading(max(named, key=named.__getitem__), named, [(x, y) for x, y in gaze], truth)
+        if isinstance(batch, ReadBatch):
+            picture, digit, digits = batch.part[example].tolist()
+            doubt = DOUBTS[int(batch.doubt[example])]
+            reading = reading._replace(doubt=doubt, picture=picture, digit=digit, digits=digits)
+        found.append(reading)
     return found

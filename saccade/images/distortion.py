@@ -37,8 +37,8 @@ def random_distortion(count: int, strength: float, seed: int, step: int) -> Dist
     drawn = integers(seed, "distort", step, count, [STEPS] * 5)
     uniform = (2 * drawn.float() / (STEPS - 1) - 1) * strength  # [B, 5] in [-strength, strength]
     angle, shear, across, down, wider = uniform.unbind(1)
-    scales = (1 + MOST_SCALE * side for side in (across, down))
-    return Distortion(math.radians(MOST_DEGREES) * angle, MOST_SHEAR * shear, *scales, wider)
+    turn = math.radians(MOST_DEGREES) * angle
+    return Distortion(turn, MOST_SHEAR * shear, 1 + MOST_SCALE * across, 1 + MOST_SCALE * down, wider)
 
 
 def distorted(images: Shaped[Tensor, "B C H W"], distortion: Distortion) -> UInt8[Tensor, "B C H W"]:

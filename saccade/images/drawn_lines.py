@@ -1,5 +1,7 @@
 """Remove drawn boxes and ruled lines from a mask of ink, and leave the strokes that cross them."""
 
+from typing import cast
+
 import numpy as np
 from jaxtyping import Bool
 from scipy import ndimage
@@ -31,7 +33,7 @@ def without_lines(ink: Mask) -> Mask:
 
 def boxes_of(ink: Mask) -> tuple[np.ndarray, list[tuple[slice, slice]]]:
     """Label the connected parts; return the labels (0 paper) and each part's rows and columns."""
-    labels, _ = ndimage.label(ink, EIGHT)
+    labels, _ = cast(tuple[np.ndarray, int], ndimage.label(ink, EIGHT))
     return labels, ndimage.find_objects(labels)
 
 
@@ -127,7 +129,7 @@ def _lines(ink: Mask) -> list[tuple[float, int, int]]:
         inside = (rows >= 0) & (rows < height)
         covered[slope] = (thick[rows.clip(0, height - 1), columns] & inside).mean(axis=1)
     slope = max(covered, key=lambda one: (covered[one].max(), -abs(one)))
-    along, _ = ndimage.label(covered[slope] >= COVERED)
+    along, _ = cast(tuple[np.ndarray, int], ndimage.label(covered[slope] >= COVERED))
     found = []
     for (band,) in ndimage.find_objects(along):
         if band.stop - band.start <= 3 + max(4, THICKEST * height):
@@ -145,7 +147,7 @@ def _erased(ink: Mask, lines: list[tuple[float, int, int]]) -> Mask:
             ink[(rows[first] - 1).clip(0, height - 1), columns],
             ink[(rows[last] + 1).clip(0, height - 1), columns],
         )
-        crossed = ndimage.binary_dilation(above & below)
+        crossed = np.asarray(ndimage.binary_dilation(above & below), bool)
         for row in range(first - 1, last + 2):
             at = row + rows[0]
             inside = (at >= 0) & (at < height) & ~crossed

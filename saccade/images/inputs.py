@@ -24,7 +24,7 @@ UNKNOWN = -1
 
 
 class Part(NamedTuple):
-    """Where an image of a batch comes from."""
+    """The origin of an image of a batch, and its doubt."""
 
     picture: int
     """Index of the picture that was given."""
@@ -104,7 +104,7 @@ def _doubt(one: Framed) -> str | None:
 
 
 class _How(NamedTuple):
-    """How pictures are framed."""
+    """Settings of the framing."""
 
     facts: ImageFacts
     digits: bool

@@ -1,6 +1,7 @@
 """A trained RAM in Python: what `read` returns is what the trace holds, for any way to hand over an image."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -87,10 +88,13 @@ def test_a_file_a_picture_and_an_array_are_read_alike(reader: Reader, tmp_path: 
     pixels = np.zeros((28, 28), np.uint8)
     pixels[4:24, 12:16] = 255
     Image.fromarray(pixels).save(tmp_path / "one.png")
-    expected = reader.read(pixels)
-    for picture in (tmp_path / "one.png", str(tmp_path / "one.png"), Image.fromarray(pixels), torch.tensor(pixels)):
-        assert reader.read(picture) == expected
-    assert reader.read([tmp_path / "one.png", pixels]) == expected * 2
+    ways: list[dict[str, Any]] = [{"framed": True}, {"as_is": True}]
+    for how in ways:
+        expected = reader.read(pixels, **how)
+        for picture in (tmp_path / "one.png", str(tmp_path / "one.png"), Image.fromarray(pixels), torch.tensor(pixels)):
+            assert reader.read(picture, **how) == expected
+        first, second = reader.read([tmp_path / "one.png", pixels], **how)
+        assert ([first], second.picture) == (expected, 1) and second._replace(picture=0) == first
 
 
 def test_what_cannot_be_read_is_refused(reader: Reader, tmp_path: Path) -> None:

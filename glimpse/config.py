@@ -26,12 +26,16 @@ class Config:
     """The recurrent core; the paper's classifier has a rectified vanilla RNN."""
     layers: int = Field(default=1, ge=1, le=16)
     """Recurrent layers, each with its own weights."""
-    policy: Literal["learned", "random", "centre", "fixed-scan"] = "learned"
-    """Who chooses where to look: the network, or a control."""
+    policy: Literal["learned", "random", "centre", "fixed-scan", "oracle"] = "learned"
+    """Who chooses where to look: the network, or a control; the oracle knows where the digit is and scans there."""
+    action: Literal["place", "move"] = "place"
+    """What the policy chooses and the glimpse network is told: where to look (the paper's), or how far to move."""
+    policy_reads: Literal["detached", "state"] = "detached"
+    """Whether REINFORCE trains the policy's own layer alone, or through the state it reads all that made the state."""
     start: Literal["centre", "uniform", "learned"] = "centre"
     """The first location: the centre, uniform over the image (the paper's), or the location prior's first entry."""
-    prior: Literal["none", "scan"] = "scan"
-    """A learnable location per step, added to the policy's output: none (the paper's), or begun as the fixed scan."""
+    prior: Literal["none", "scan", "stations"] = "scan"
+    """Added to the policy's output, by step: nothing (the paper's), a learnable scan, or a scan's fixed stations."""
     scan_radius: float = Field(default=0.3, ge=0, le=1)
     """How far from the centre the scan's stations lie, in image coordinates."""
     attention: Literal["hard", "gaussian"] = "hard"
@@ -46,9 +50,17 @@ class Config:
     """Look where the policy samples, or at its mean (evaluation; never for training)."""
     rollouts: int = Field(default=1, ge=1, le=1000)
     """Rollouts M an image; with 2 or more, the others' mean reward is the baseline (leave one out)."""
-    reward: Literal["correct", "log-probability"] = "log-probability"
-    """1 for a right answer (the paper's), or the true class's log-probability."""
+    baseline: Literal["state", "label"] = "state"
+    """What one rollout's reward is compared with: what the state lets expect, or the state and the true class."""
+    reward: Literal["correct", "log-probability", "log-odds"] = "log-probability"
+    """1 for a right answer (the paper's), the true class's log-probability, or log p / (1 - p), which never saturates."""
     reward_floor: float = Field(default=-3.0, lt=0)
-    """The log-probability reward is never below this, nats."""
+    """The log-probability and log-odds rewards are never below this, nats."""
+    reward_ceiling: float = Field(default=6.0, gt=0)
+    """The log-odds reward is never above this, nats."""
+    answers: Literal["last", "every"] = "last"
+    """After which glimpses the classifier is trained and rewarded: the last (the paper's), or every one."""
+    discount: float = Field(default=1.0, ge=0, le=1)
+    """With answers after every glimpse: how much less a reward counts for a move, by each glimpse that lies between."""
     reinforce_weight: float = Field(default=1.0, ge=0)
     """Weight of the REINFORCE term in the loss."""

@@ -21,23 +21,47 @@ from recurrent.system import Loss
 
 
 def rewards(logits: Tensor, targets: Tensor, config: Config) -> Tensor:
-    """R of every rollout from its last belief [B, K]: detached [B]."""
+    """R of every rollout from a belief [B, K]: detached [B]."""
     log_probabilities = F.log_softmax(logits.detach(), dim=1)
     if config.reward == "correct":
         return (log_probabilities.argmax(1) == targets).float()
-    return log_probabilities.gather(1, targets[:, None]).squeeze(1).clamp(min=config.reward_floor)
+    right = log_probabilities.gather(1, targets[:, None])
+    if config.reward == "log-odds":
+        right = right - log_probabilities.scatter(1, targets[:, None], -torch.inf).logsumexp(1, keepdim=True)
+        right = right.clamp(max=config.reward_ceiling)
+    return right.squeeze(1).clamp(min=config.reward_floor)
+
+
+def returns(logits: Tensor, targets: Tensor, config: Config) -> Tensor:
+    """What every choice of a location earned, from the beliefs [T, B, K]: detached [T, B].
+
+    The last belief's reward; with answers after every glimpse R_t = r_t + discount R_{t+1}, r_t that of belief t.
+    """
+    if config.answers == "last":
+        return rewards(logits[-1], targets, config).expand(len(logits), -1)
+    found = [rewards(belief, targets, config) for belief in logits]
+    for t in range(len(found) - 2, -1, -1):
+        found[t] = found[t] + config.discount * found[t + 1]
+    return torch.stack(found)
+
+
+def expected(baseline: Tensor, targets: Tensor) -> Tensor:
+    """b_t [T, B]; of a baseline for each class [T, B, K] the true one's."""
+    if baseline.ndim == 2:
+        return baseline
+    return baseline.gather(2, targets[None, :, None].expand(len(baseline), -1, 1)).squeeze(2)
 
 
 def advantages(reward: Tensor, baseline: Tensor, rollouts: int) -> Tensor:
-    """R - b: b_t learned [T, B] for one rollout, or for each of M the mean reward of the other M - 1 (leave one out).
+    """R - b [T, B]: b_t learned for one rollout, or for each of M the mean reward of the other M - 1 (leave one out).
 
     Rollouts of an image lie `B / M` apart along the batch axis. Returns detached [T, B].
     """
     if rollouts == 1:
         return reward - baseline.detach()
-    by_image = reward.view(rollouts, -1)
-    others = (by_image.sum(0) - by_image) / (rollouts - 1)
-    return (by_image - others).view(1, -1).expand_as(baseline)
+    by_image = reward.unflatten(-1, (rollouts, -1))  # [T, M, B / M]
+    others = (by_image.sum(-2, keepdim=True) - by_image) / (rollouts - 1)
+    return (by_image - others).flatten(-2).expand_as(baseline)
 
 
 def log_probability(trace: Glimpse, std: Tensor) -> Tensor:
@@ -49,17 +73,19 @@ def log_probability(trace: Glimpse, std: Tensor) -> Tensor:
 
 def hybrid_loss(trace: Glimpse, std: Tensor, targets: Tensor, config: Config) -> Loss:
     """The sum of the terms, means over the batch; std [T, B] is the policy's, targets [B]."""
-    classification = F.cross_entropy(trace.logits[-1], targets)
+    every = config.answers == "every"
+    answers = trace.logits if every else trace.logits[-1:]
+    classification = F.cross_entropy(answers.flatten(0, 1), targets.repeat(len(answers)))
     terms = {"classification": classification}
-    if config.glimpses > 1:
+    if config.glimpses > 1 and not every:
         terms["probe"] = F.cross_entropy(trace.logits[:-1].flatten(0, 1), targets.repeat(config.glimpses - 1))
     if config.attention == "hard":
-        reward = rewards(trace.logits[-1], targets, config)
-        advantage = advantages(reward, trace.baseline, config.rollouts)
+        reward, baseline = returns(trace.logits, targets, config), expected(trace.baseline, targets)
+        advantage = advantages(reward, baseline, config.rollouts)
         log_policy = log_probability(trace, std)
         terms["reinforce"] = -config.reinforce_weight * (log_policy * advantage).sum(0).mean()
         chosen = trace.chosen.float()
-        squares = (reward - trace.baseline).square() * chosen
+        squares = (reward - baseline).square() * chosen
         terms["baseline"] = squares.sum() / chosen.sum().clamp(min=1)
     total = torch.stack(list(terms.values())).sum()
     return Loss(total, {name: term.detach() for name, term in terms.items()})

@@ -31,6 +31,14 @@ class Looking(NamedTuple):
     forced: Tensor  # where to look instead of where the policy says, NaN where the policy decides [B, 2]
     std: Tensor  # of the location policy, image coordinates [B]
     step: Tensor  # t as a one-hot vector, which selects the location prior [B, T]
+    digit: Tensor  # where the digit is, NaN where nobody knows; read by the gaze's measures alone [B, 2]
+
+
+class Eye(NamedTuple):
+    """State of a model that moves its eye: the core's, and where it looked last."""
+
+    core: Any
+    place: Tensor  # (x, y) in [-1, 1], the centre before the first glimpse [B, 2]
 
 
 class Act(NamedTuple):
@@ -43,7 +51,7 @@ class Act(NamedTuple):
     sample: Tensor  # [B, 2]
     chosen: Tensor  # [B]
     before: Tensor  # h_{t-1}, detached [B, hidden]
-    after: Tensor  # h_t, detached [B, hidden]
+    after: Tensor  # h_t, detached where only the last one answers [B, hidden]
     last: Tensor  # whether this is the last of the T glimpses [B, 1]
 
 
@@ -57,7 +65,7 @@ class Glimpse(NamedTuple):
     mean: Tensor  # of the location policy [T, B, 2]
     sample: Tensor  # the policy's draw, before it is clamped to the image [T, B, 2]
     chosen: Tensor  # whether the policy chose this location (and REINFORCE applies) [T, B]
-    baseline: Tensor  # b_t, the reward expected before looking [T, B]
+    baseline: Tensor  # b_t, the reward expected before looking [T, B], or that for each true class [T, B, K]
 
 
 class GlimpseNetwork(nn.Module):
@@ -111,34 +119,38 @@ class RAM(RecurrentCore[Looking, Any, Any, Act]):
         self.gaussian = config.attention == "gaussian"
         actions = 4 if self.gaussian else 2  # (x, y); a Gaussian window adds log stride and log deviation
         self.policy = nn.Linear(config.hidden, actions)  # f_l
-        self.baseline = nn.Linear(config.hidden, 1)
+        self.baseline = nn.Linear(config.hidden, 1 if config.baseline == "state" else shape.classes)
         self.classifier = nn.Linear(config.hidden, shape.classes)  # f_a
         self.prior = nn.Parameter(torch.zeros(actions, config.glimpses), requires_grad=config.prior == "scan")
-        if config.prior == "scan":
+        if config.prior != "none":
             self.prior.data[:2] = fixed_scan(config.glimpses, config.scan_radius).t()
         self.probe = nn.Linear(config.hidden, shape.classes)  # reads h_t along the way and trains nothing below itself
         self.register_buffer("extents", torch.tensor(self.retina.half_extents()), persistent=False)
 
     def initial_state(self, batch_size: int) -> Any:
-        return self.core.initial_state(batch_size)
+        state = self.core.initial_state(batch_size)
+        return Eye(state, self.extents.new_zeros(batch_size, 2)) if self.config.action == "move" else state
 
     def detach(self, state: Any) -> Any:
-        return self.core.detach(state)
+        return Eye(self.core.detach(state.core), state.place) if isinstance(state, Eye) else self.core.detach(state)
 
     def prepare(self, context: Tensor) -> Canvas | Tensor:
         return context if self.gaussian else self.retina.prepare(context)
 
     def output(self, state: Any) -> Tensor:
         """h of the topmost layer [B, hidden]."""
+        state = state.core if isinstance(state, Eye) else state
         return (state if hasattr(state, "h") else state[-1]).h
 
     def forward(self, inputs: Looking, state: Any, context: Any) -> tuple[Act, Any]:
-        before = self.output(state)
-        blind = before.detach()  # REINFORCE trains the policy's own layer and nothing below
-        seen_by_policy = self.config.policy_gain * (before if self.gaussian else blind)
+        before, place = self.output(state), state.place if isinstance(state, Eye) else None
+        blind = before.detach()  # then REINFORCE trains the policy's own layer and nothing below
+        attached = self.gaussian or self.config.policy_reads == "state"
+        seen_by_policy = self.config.policy_gain * (before if attached else blind)
         policy = self.policy
         action = affine((seen_by_policy, inputs.step), (policy.weight, self.prior), (policy.bias,)).float()
         mean = torch.tanh(action[:, :2])
+        mean = mean if place is None else place + mean
         chosen = inputs.forced.isnan().any(1)
         if self.gaussian:
             sample = location = torch.where(chosen[:, None], mean, inputs.forced)
@@ -148,28 +160,37 @@ class RAM(RecurrentCore[Looking, Any, Any, Act]):
             location = torch.where(chosen[:, None], sample, inputs.forced).clamp(-1, 1)
             patches = self.retina(context, location)  # rho(x, l_t) [B, S, C, g, g]
             extents = self.extents.expand(len(location), -1, -1)
-        g = self.glimpse(patches.flatten(1), location)
-        _, state = self.core(g, state, None)  # h_t = f_h(h_{t-1}, g_t)
-        after, last = self.output(state).detach(), inputs.step[:, -1:] > 0
+        g = self.glimpse(patches.flatten(1), location if place is None else location - place)
+        _, memory = self.core(g, state if place is None else state.core, None)  # h_t = f_h(h_{t-1}, g_t)
+        state = memory if place is None else Eye(memory, location)
+        after, last = self.output(state), inputs.step[:, -1:] > 0
+        after = after if self.config.answers == "every" else after.detach()
         return Act(location, extents, patches, mean, sample, chosen, blind, after, last), state
 
     def readout(self, outputs: Act, state: Any) -> Glimpse:
         """The answer from the last state, and what the baseline and the probe read from every state [T, B, ...]."""
-        acts, f = outputs, self.classifier
-        answer = affine((self.output(state),), (f.weight,), (f.bias,)).float()  # f_a(h_T) [B, K]
-        so_far = self._each(self.probe, acts.after)  # [T, B, K]
-        final = torch.where(acts.last[-1], answer, so_far[-1])  # an unroll may stop before the last glimpse
+        acts, baseline = outputs, self._each(self.baseline, outputs.before)
         centres = acts.location[:, :, None].expand_as(acts.extents)
         return Glimpse(
             location=acts.location,
             windows=torch.cat([centres, acts.extents], dim=3),
             patches=acts.patches,
-            logits=torch.cat([so_far[:-1], final[None]]),
+            logits=self._beliefs(acts, state),
             mean=acts.mean,
             sample=acts.sample,
             chosen=acts.chosen,
-            baseline=self._each(self.baseline, acts.before).squeeze(2),
+            baseline=baseline.squeeze(2) if self.config.baseline == "state" else baseline,
         )
+
+    def _beliefs(self, acts: Act, state: Any) -> Tensor:
+        """The classifier's logits after every glimpse it answers after, the probe's after the others [T, B, K]."""
+        f = self.classifier
+        if self.config.answers == "every":
+            return self._each(f, acts.after)
+        answer = affine((self.output(state),), (f.weight,), (f.bias,)).float()  # f_a(h_T) [B, K]
+        so_far = self._each(self.probe, acts.after)  # [T, B, K]
+        final = torch.where(acts.last[-1], answer, so_far[-1])  # an unroll may stop before the last glimpse
+        return torch.cat([so_far[:-1], final[None]])
 
     @staticmethod
     def _each(layer: nn.Linear, states: Tensor) -> Tensor:

@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from glimpse.config import Config
-from glimpse.loss import advantages, hybrid_loss, rewards
+from glimpse.loss import advantages, expected, hybrid_loss, returns
 from glimpse.model import RAM, Glimpse, Looking, fixed_scan
 from glimpse.picture import picture, tile
+from recurrent.errors import InputError
 from recurrent.scores import confusion, error_percent
 from recurrent.system import Batch, Episode, Loss, Shape
 
@@ -52,17 +53,23 @@ def episode(batch: Batch, config: Config, generator: torch.Generator, *, progres
     if config.gaze == "mean":
         noise = torch.zeros_like(noise)
     std = config.std * (config.final_std / config.std) ** progress
+    digit = torch.full_like(uniform[0], torch.nan) if batch.places is None else batch.places.repeat(config.rollouts, 1)
     inputs = Looking(
         noise,
-        _forced(config, uniform),
+        _forced(config, uniform, digit),
         torch.full((steps, examples), std, device=device),
         torch.eye(steps, device=device)[:, None].expand(-1, examples, -1),
+        digit.expand(steps, -1, -1),
     )
     return Episode(inputs, images, targets)
 
 
-def _forced(config: Config, uniform: Tensor) -> Tensor:
-    """Locations [T, B, 2] that override the policy: all of them for a control, the start for a learned policy."""
+def _forced(config: Config, uniform: Tensor, digit: Tensor) -> Tensor:
+    """Locations [T, B, 2] that override the policy: all of them for a control, the start for a learned policy.
+
+    Raises:
+        InputError: an oracle, and data that does not know where its digits are.
+    """
     if config.policy == "random":
         return uniform
     if config.policy == "centre":
@@ -70,6 +77,12 @@ def _forced(config: Config, uniform: Tensor) -> Tensor:
     if config.policy == "fixed-scan":
         return fixed_scan(config.glimpses, config.scan_radius).to(uniform)[:, None].expand_as(uniform)
     forced = torch.full_like(uniform, torch.nan)
+    if config.policy == "oracle":
+        if digit.isnan().any():
+            do = "choose another policy, or translated or cluttered digits"
+            raise InputError("an oracle's data to know where its digits are", "data that does not", do)
+        scan = fixed_scan(config.glimpses, config.scan_radius).to(uniform)
+        forced = (digit + scan[:, None]).clamp(-1, 1)
     if config.start == "centre":
         forced[0] = 0.0
     elif config.start == "uniform":
@@ -118,9 +131,10 @@ def health(outputs: Glimpse, episode: Episode, config: Config) -> dict[str, floa
     counts = torch.bincount((cells[..., 0] * 10 + cells[..., 1]).flatten(), minlength=100).float()
     found["gaze_entropy_nats"] = torch.special.entr(counts / counts.sum()).sum().item()
     if config.attention == "hard":
-        reward = rewards(outputs.logits[-1], episode.targets, config)
-        found["reward"] = reward.mean().item()
-        found["advantage_variance"] = advantages(reward, outputs.baseline, config.rollouts).var().item()
+        reward = returns(outputs.logits, episode.targets, config)
+        baseline = expected(outputs.baseline, episode.targets)
+        found["reward"] = reward[-1].mean().item()
+        found["advantage_variance"] = advantages(reward, baseline, config.rollouts).var().item()
     return found
 
 

@@ -28,10 +28,11 @@ class Shape(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Images float32 [B, C, H, W] in [0, 1] and labels int64 [B]."""
+    """Images float32 [B, C, H, W] in [0, 1], labels int64 [B], and where the digits are, if that is known."""
 
     images: Tensor
     labels: Tensor
+    places: Tensor | None = None  # (x, y) of each digit's middle, image coordinates in [-1, 1] [B, 2]
 
 
 class Episode(NamedTuple):

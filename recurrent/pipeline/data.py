@@ -76,7 +76,7 @@ class Source:
             pixels = canvas.shift(pixels, down, right, self._shift)
         if self._whiten:
             pixels = whiten(pixels, self._seed, "binarise", step)
-        return Batch(_float(pixels), labels)
+        return Batch(_float(pixels), labels, self._places(chosen, step))
 
     def stored(self, size: int = 1000) -> Iterator[Batch]:
         """All training images in the order in which they are kept, each once and unmoved, `size` at a time.
@@ -108,14 +108,22 @@ class Source:
         if len(images.labels) == 0:
             raise InputError("validation images", "none held out", "train with --validation, e.g. --validation 5000")
         if self._scene is not None:
+            places = None if self._scene.pair else frozen_places(images, self._scene, split)
             images = frozen(images, self._scene, split)
             images = black_and_white(images, f"{split} canvases") if self._binarised else images
+            return Batch(_float(images.pixels), images.labels, places)
         return Batch(_float(images.pixels), images.labels)
 
     def _images(self, chosen: Tensor, step: int) -> Images:
         if self._scene is not None:
             return canvas.compose(self._train, chosen, self._scene, self._seed, "canvas", step)
         return Images(*(part.index_select(0, chosen) for part in self._train))
+
+    def _places(self, chosen: Tensor, step: int) -> Tensor | None:
+        """Where the digits of a training batch lie: known where they are laid out, one a canvas."""
+        if self._scene is None or self._scene.pair or self._shift:
+            return None
+        return canvas.places(self._train, chosen, self._scene, self._seed, "canvas", step)
 
     def _order(self, epoch: int) -> Tensor:
         known, order = self._epoch  # taken once: another thread may ask for another epoch meanwhile
@@ -129,12 +137,23 @@ def frozen(images: Images, scene: canvas.Scene, split: Split, count: int = FROZE
     """`count` canvases uint8 [count, 1, size, size] of held-out images, the same in every run; image i's digit (of a
     pair, the first) is i."""
     chunks, labels = [], []
-    for start in range(0, count, 1000):
-        chosen = torch.arange(start, min(start + 1000, count), device=images.labels.device) % len(images.labels)
+    for start, chosen in _thousands(images, count):
         made = canvas.compose(images, chosen, scene, 0, f"frozen {split}", start)
         chunks.append(made.pixels.to(torch.uint8))
         labels.append(made.labels)
     return Images(torch.cat(chunks), torch.cat(labels))
+
+
+def frozen_places(images: Images, scene: canvas.Scene, split: Split, count: int = FROZEN) -> Tensor:
+    """Where the digits of the `frozen` canvases are, as `canvas.places` says [count, 2]."""
+    parts = _thousands(images, count)
+    return torch.cat([canvas.places(images, chosen, scene, 0, f"frozen {split}", start) for start, chosen in parts])
+
+
+def _thousands(images: Images, count: int) -> Iterator[tuple[int, Tensor]]:
+    """Which images the frozen canvases show, a thousand canvases at a time, and the number of each part's first."""
+    for start in range(0, count, 1000):
+        yield start, torch.arange(start, min(start + 1000, count), device=images.labels.device) % len(images.labels)
 
 
 def whiten(pixels: Tensor, seed: int, purpose: str, step: int) -> Tensor:

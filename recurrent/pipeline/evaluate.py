@@ -40,9 +40,10 @@ def evaluate(
         generator = torch.Generator().manual_seed(run.train.seed)
         parts: dict[str, list[Mapping[str, Tensor]]] = defaultdict(list)
         size = system.examples_at_once(config)
-        batches = zip(whole.images.split(size), whole.labels.split(size), strict=True)
-        for index, (images, labels) in enumerate(batches, start=1):
-            episode = system.episode(Batch(images, labels), config, generator)
+        starts = range(0, len(whole.labels), size)
+        for index, start in enumerate(starts, start=1):
+            part = Batch(*(None if field is None else field[start : start + size] for field in whole))
+            episode = system.episode(part, config, generator)
             outputs = _unroll(core, episode)
             parts[name].append(system.metrics(outputs, episode, config))
             if name == main:

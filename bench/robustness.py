@@ -47,7 +47,7 @@ def robustness(plan: Plan, folders: Mapping[str, Path], data_dir: str | None) ->
 
 
 def _errors(networks: Mapping[str, verbs.Network], config: DataConfig, examples: int) -> dict[str, float]:
-    images, labels = data.load(config, seed=0).held_out("test")
+    images, labels, _ = data.load(config, seed=0).held_out("test")
     batch = Batch(images[:examples], labels[:examples])
     return {name: error_percent(verbs.logits(network, batch), batch.labels) for name, network in networks.items()}
 

@@ -53,7 +53,7 @@ class Config:
     baseline: Literal["state", "label"] = "state"
     """What one rollout's reward is compared with: what the state lets expect, or the state and the true class."""
     reward: Literal["correct", "log-probability", "log-odds"] = "log-probability"
-    """1 for a right answer (the paper's), the true class's log-probability, or log p / (1 - p), which never saturates."""
+    """1 for a right answer (the paper's), the true class's log-probability, or log p / (1 - p): no saturation."""
     reward_floor: float = Field(default=-3.0, lt=0)
     """The log-probability and log-odds rewards are never below this, nats."""
     reward_ceiling: float = Field(default=6.0, gt=0)

@@ -50,8 +50,9 @@ class Config:
     """Look where the policy samples, or at its mean (evaluation; never for training)."""
     rollouts: int = Field(default=1, ge=1, le=1000)
     """Rollouts M an image; with 2 or more, the others' mean reward is the baseline (leave one out)."""
-    baseline: Literal["state", "label"] = "state"
-    """What one rollout's reward is compared with: what the state lets expect, or the state and the true class."""
+    baseline: Literal["state", "label", "greedy"] = "state"
+    """What one rollout's reward is compared with: what the state lets expect (the paper's), what the state and the true
+    class let expect, or what the policy's mean earns on the same image (self-critical, Rennie et al. 2017)."""
     reward: Literal["correct", "log-probability", "log-odds"] = "log-probability"
     """1 for a right answer (the paper's), the true class's log-probability, or log p / (1 - p): no saturation."""
     reward_floor: float = Field(default=-3.0, lt=0)

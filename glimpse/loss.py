@@ -16,20 +16,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from glimpse.config import Config
-from glimpse.model import Glimpse
+from glimpse.model import Glimpse, rewards_by_class
 from recurrent.system import Loss
 
 
 def rewards(logits: Tensor, targets: Tensor, config: Config) -> Tensor:
     """R of every rollout from a belief [B, K]: detached [B]."""
-    log_probabilities = F.log_softmax(logits.detach(), dim=1)
-    if config.reward == "correct":
-        return (log_probabilities.argmax(1) == targets).float()
-    right = log_probabilities.gather(1, targets[:, None])
-    if config.reward == "log-odds":
-        right = right - log_probabilities.scatter(1, targets[:, None], -torch.inf).logsumexp(1, keepdim=True)
-        right = right.clamp(max=config.reward_ceiling)
-    return right.squeeze(1).clamp(min=config.reward_floor)
+    return rewards_by_class(logits, config).gather(1, targets[:, None]).squeeze(1)
 
 
 def returns(logits: Tensor, targets: Tensor, config: Config) -> Tensor:

@@ -13,6 +13,7 @@ paper; what the network could say before is read from its state by a linear prob
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from glimpse.config import Config
@@ -95,6 +96,17 @@ def fixed_scan(glimpses: int, radius: float) -> Tensor:
     return torch.tensor(places, dtype=torch.float32)
 
 
+def rewards_by_class(logits: Tensor, config: Config) -> Tensor:
+    """R of a belief [..., K] for every class that could be the true one: detached [..., K]."""
+    log_p = F.log_softmax(logits.detach(), dim=-1)
+    if config.reward == "correct":
+        return (log_p == log_p.amax(-1, keepdim=True)).float()
+    if config.reward == "log-odds":
+        log_p = log_p - torch.log1p(-log_p.exp().clamp(max=1 - 1e-6))  # log p - log (1 - p)
+        log_p = log_p.clamp(max=config.reward_ceiling)
+    return log_p.clamp(min=config.reward_floor)
+
+
 class RAM(RecurrentCore[Looking, Any, Any, Act]):
     """The model; its state is the recurrent core's. Context: images [B, C, H, W] in [0, 1].
 
@@ -119,7 +131,7 @@ class RAM(RecurrentCore[Looking, Any, Any, Act]):
         self.gaussian = config.attention == "gaussian"
         actions = 4 if self.gaussian else 2  # (x, y); a Gaussian window adds log stride and log deviation
         self.policy = nn.Linear(config.hidden, actions)  # f_l
-        self.baseline = nn.Linear(config.hidden, 1 if config.baseline == "state" else shape.classes)
+        self.baseline = nn.Linear(config.hidden, shape.classes if config.baseline == "label" else 1)
         self.classifier = nn.Linear(config.hidden, shape.classes)  # f_a
         self.prior = nn.Parameter(torch.zeros(actions, config.glimpses), requires_grad=config.prior == "scan")
         if config.prior != "none":
@@ -167,9 +179,32 @@ class RAM(RecurrentCore[Looking, Any, Any, Act]):
         after = after if self.config.answers == "every" else after.detach()
         return Act(location, extents, patches, mean, sample, chosen, blind, after, last), state
 
-    def readout(self, outputs: Act, state: Any) -> Glimpse:
+    def passage(self, inputs: Looking, state: Any, context: Any) -> tuple[Any, Any] | None:
+        """With a greedy baseline in training: the acts, and the belief to which the policy's mean comes [B, K]."""
+        if self.config.baseline != "greedy" or not torch.is_grad_enabled():
+            return None
+        with torch.no_grad():
+            answer = self._answer(self._steps(inputs._replace(noise=torch.zeros_like(inputs.noise)), state, context)[1])
+        acts, state = self._steps(inputs, state, context)
+        return (acts, answer), state
+
+    def _steps(self, inputs: Looking, state: Any, context: Any) -> tuple[Act, Any]:
+        acts = []
+        for t in range(len(inputs.noise)):
+            act, state = self(Looking(*(leaf[t] for leaf in inputs)), state, context)
+            acts.append(act)
+        return Act(*(torch.stack(field) for field in zip(*acts, strict=True))), state
+
+    def _answer(self, state: Any) -> Tensor:
+        """f_a(h) [B, K]."""
+        return affine((self.output(state),), (self.classifier.weight,), (self.classifier.bias,)).float()
+
+    def readout(self, outputs: Act | tuple[Act, Tensor], state: Any) -> Glimpse:
         """The answer from the last state, and what the baseline and the probe read from every state [T, B, ...]."""
-        acts, baseline = outputs, self._each(self.baseline, outputs.before)
+        acts, greedy = outputs if len(outputs) == 2 else (outputs, None)
+        baseline = self._each(self.baseline, acts.before)
+        if greedy is not None:
+            baseline = rewards_by_class(greedy, self.config).expand(len(baseline), -1, -1)
         centres = acts.location[:, :, None].expand_as(acts.extents)
         return Glimpse(
             location=acts.location,
@@ -179,15 +214,14 @@ class RAM(RecurrentCore[Looking, Any, Any, Act]):
             mean=acts.mean,
             sample=acts.sample,
             chosen=acts.chosen,
-            baseline=baseline.squeeze(2) if self.config.baseline == "state" else baseline,
+            baseline=baseline.squeeze(2) if baseline.shape[2] == 1 else baseline,
         )
 
     def _beliefs(self, acts: Act, state: Any) -> Tensor:
         """The classifier's logits after every glimpse it answers after, the probe's after the others [T, B, K]."""
-        f = self.classifier
         if self.config.answers == "every":
-            return self._each(f, acts.after)
-        answer = affine((self.output(state),), (f.weight,), (f.bias,)).float()  # f_a(h_T) [B, K]
+            return self._each(self.classifier, acts.after)
+        answer = self._answer(state)
         so_far = self._each(self.probe, acts.after)  # [T, B, K]
         final = torch.where(acts.last[-1], answer, so_far[-1])  # an unroll may stop before the last glimpse
         return torch.cat([so_far[:-1], final[None]])

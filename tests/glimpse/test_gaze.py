@@ -88,11 +88,13 @@ def gradients(model: RAM, scalar: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("action", ["place", "move"])
-@pytest.mark.parametrize("rollouts", [1, 4])
-def test_reinforce_through_the_state_is_the_gradient_of_the_expected_reward(action: Any, rollouts: int) -> None:
+@pytest.mark.parametrize(("rollouts", "baseline"), [(1, "state"), (1, "greedy"), (4, "state")])
+def test_reinforce_through_the_state_is_the_gradient_of_the_expected_reward(
+    action: Any, rollouts: int, baseline: Any
+) -> None:
     """The second of two glimpses falls on one of 13 x 13 windows. The expected reward is the sum over all of them."""
     config = Config(**{**MOVES, "glimpses": 2, "action": action, "std": 0.4, "final_std": 0.4, "policy_gain": 1.0})
-    config = replace(config, rollouts=rollouts, reward="log-odds")
+    config = replace(config, rollouts=rollouts, baseline=baseline, reward="log-odds")
     image, target = images(1).images, torch.zeros(1, dtype=torch.int64)
     torch.manual_seed(0)
     model = glimpse.build(config, SHAPE)
@@ -124,7 +126,8 @@ def test_reinforce_through_the_state_is_the_gradient_of_the_expected_reward(acti
         many = Batch(image.expand(2000, -1, -1, -1), target.expand(2000))
         episode = glimpse.episode(many, config, torch.Generator().manual_seed(seed))
         outputs = Unrolled(model)(episode.inputs, episode.context)
-        earned = advantages(returns(outputs.logits, episode.targets, config), outputs.baseline, rollouts)
+        reward, compared = returns(outputs.logits, episode.targets, config), expected(outputs.baseline, episode.targets)
+        earned = advantages(reward, compared, rollouts)
         objective = (log_probability(outputs, episode.inputs.std) * earned).sum(0).mean()
         estimates.append(gradients(model, objective))
     estimate = torch.stack(estimates)
@@ -164,6 +167,18 @@ def test_a_baseline_by_label_is_the_true_classs() -> None:
     loss = hybrid_loss(outputs, episode.inputs.std, episode.targets, config)
     reward = rewards(outputs.logits[-1], episode.targets, config)
     torch.testing.assert_close(loss.terms["baseline"], (reward - told)[1:].square().mean())
+
+
+@pytest.mark.parametrize("reward", ["correct", "log-probability", "log-odds"])
+def test_a_greedy_baseline_is_what_the_policys_mean_earns(reward: Any) -> None:
+    config = Config(**MOVES, baseline="greedy", reward=reward)
+    model, episode, outputs = unrolled(config, images(6))
+    with torch.no_grad():
+        mean = glimpse.episode(images(6), replace(config, gaze="mean"), torch.Generator())
+        logits = Unrolled(model)(mean.inputs, mean.context).logits[-1]
+    told = expected(outputs.baseline, episode.targets)
+    assert not told.requires_grad
+    torch.testing.assert_close(told, rewards(logits, episode.targets, config).expand(4, 6))
 
 
 def test_log_odds_are_those_of_the_true_class() -> None:

@@ -34,8 +34,8 @@ class Config:
     """Whether REINFORCE trains the policy's own layer alone, or through the state it reads all that made the state."""
     start: Literal["centre", "uniform", "learned"] = "centre"
     """The first location: the centre, uniform over the image (the paper's), or the location prior's first entry."""
-    prior: Literal["none", "scan", "stations"] = "scan"
-    """Added to the policy's output, by step: nothing (the paper's), a learnable scan, or a scan's fixed stations."""
+    prior: Literal["none", "scan"] = "scan"
+    """A learnable location per step, added to the policy's output: none (the paper's), or begun as the fixed scan."""
     scan_radius: float = Field(default=0.3, ge=0, le=1)
     """How far from the centre the scan's stations lie, in image coordinates."""
     attention: Literal["hard", "gaussian"] = "hard"
@@ -59,9 +59,5 @@ class Config:
     """The log-probability and log-odds rewards are never below this, nats."""
     reward_ceiling: float = Field(default=6.0, gt=0)
     """The log-odds reward is never above this, nats."""
-    answers: Literal["last", "every"] = "last"
-    """After which glimpses the classifier is trained and rewarded: the last (the paper's), or every one."""
-    discount: float = Field(default=1.0, ge=0, le=1)
-    """With answers after every glimpse: how much less a reward counts for a move, by each glimpse that lies between."""
     reinforce_weight: float = Field(default=1.0, ge=0)
     """Weight of the REINFORCE term in the loss."""

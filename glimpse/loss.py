@@ -2,11 +2,12 @@
 
 - classification: cross-entropy of the last belief; trains the classifier, the core and the glimpse network;
 - reinforce: -log pi(l_t) (R - b_t) over the locations that the policy chose (equation 1 with its baseline);
-  trains the location policy and its prior alone;
+  trains the location policy and its prior alone, or (`policy_reads` state) all that made the state it reads, too;
 - baseline: (R - b_t)^2; trains the baseline alone;
 - probe: cross-entropy of the beliefs before the last; trains the probe alone, which is there to be looked at.
 
-The model detaches what the policy, the baseline and the probe read, so the four parts do not meet.
+The model detaches what the policy, the baseline and the probe read, so the four parts do not meet, unless the policy
+reads a state that it trains.
 """
 
 import math
@@ -25,19 +26,6 @@ def rewards(logits: Tensor, targets: Tensor, config: Config) -> Tensor:
     return rewards_by_class(logits, config).gather(1, targets[:, None]).squeeze(1)
 
 
-def returns(logits: Tensor, targets: Tensor, config: Config) -> Tensor:
-    """What every choice of a location earned, from the beliefs [T, B, K]: detached [T, B].
-
-    The last belief's reward; with answers after every glimpse R_t = r_t + discount R_{t+1}, r_t that of belief t.
-    """
-    if config.answers == "last":
-        return rewards(logits[-1], targets, config).expand(len(logits), -1)
-    found = [rewards(belief, targets, config) for belief in logits]
-    for t in range(len(found) - 2, -1, -1):
-        found[t] = found[t] + config.discount * found[t + 1]
-    return torch.stack(found)
-
-
 def expected(baseline: Tensor, targets: Tensor) -> Tensor:
     """b_t [T, B]; of a baseline for each class [T, B, K] the true one's."""
     if baseline.ndim == 2:
@@ -46,15 +34,15 @@ def expected(baseline: Tensor, targets: Tensor) -> Tensor:
 
 
 def advantages(reward: Tensor, baseline: Tensor, rollouts: int) -> Tensor:
-    """R - b [T, B]: b_t learned for one rollout, or for each of M the mean reward of the other M - 1 (leave one out).
+    """R - b_t for one rollout, or for each of M its reward less the mean reward of the other M - 1 (leave one out).
 
     Rollouts of an image lie `B / M` apart along the batch axis. Returns detached [T, B].
     """
     if rollouts == 1:
         return reward - baseline.detach()
-    by_image = reward.unflatten(-1, (rollouts, -1))  # [T, M, B / M]
-    others = (by_image.sum(-2, keepdim=True) - by_image) / (rollouts - 1)
-    return (by_image - others).flatten(-2).expand_as(baseline)
+    by_image = reward.view(rollouts, -1)
+    others = (by_image.sum(0) - by_image) / (rollouts - 1)
+    return (by_image - others).view(1, -1).expand_as(baseline)
 
 
 def log_probability(trace: Glimpse, std: Tensor) -> Tensor:
@@ -66,14 +54,12 @@ def log_probability(trace: Glimpse, std: Tensor) -> Tensor:
 
 def hybrid_loss(trace: Glimpse, std: Tensor, targets: Tensor, config: Config) -> Loss:
     """The sum of the terms, means over the batch; std [T, B] is the policy's, targets [B]."""
-    every = config.answers == "every"
-    answers = trace.logits if every else trace.logits[-1:]
-    classification = F.cross_entropy(answers.flatten(0, 1), targets.repeat(len(answers)))
+    classification = F.cross_entropy(trace.logits[-1], targets)
     terms = {"classification": classification}
-    if config.glimpses > 1 and not every:
+    if config.glimpses > 1:
         terms["probe"] = F.cross_entropy(trace.logits[:-1].flatten(0, 1), targets.repeat(config.glimpses - 1))
     if config.attention == "hard":
-        reward, baseline = returns(trace.logits, targets, config), expected(trace.baseline, targets)
+        reward, baseline = rewards(trace.logits[-1], targets, config), expected(trace.baseline, targets)
         advantage = advantages(reward, baseline, config.rollouts)
         log_policy = log_probability(trace, std)
         terms["reinforce"] = -config.reinforce_weight * (log_policy * advantage).sum(0).mean()

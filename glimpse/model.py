@@ -5,9 +5,11 @@ reads the image there, the glimpse network fuses what and where, and the core ta
 the beginning of a step and not at its end is the only difference in form: no location is drawn that nobody looks at.
 
 Departures from the paper, each of them a field of the config whose other value is the paper's: the location prior
-(`prior`), the fixed start at the centre (`start`), the reward (`reward`), how much the policy reads (`policy_gain`).
-The policy's mean passes through tanh. The classifier is trained to answer after the last glimpse alone, as in the
-paper; what the network could say before is read from its state by a linear probe, which changes nothing else.
+(`prior`), the fixed start at the centre (`start`), moves instead of places (`action`), a state that REINFORCE trains
+(`policy_reads`), the reward (`reward`) and what it is compared with (`baseline`), how much the policy reads
+(`policy_gain`). The policy's output passes through tanh. The classifier is trained to answer after the last glimpse
+alone, as in the paper; what the network could say before is read from its state by a linear probe, which changes
+nothing else.
 """
 
 from typing import Any, NamedTuple
@@ -52,7 +54,7 @@ class Act(NamedTuple):
     sample: Tensor  # [B, 2]
     chosen: Tensor  # [B]
     before: Tensor  # h_{t-1}, detached [B, hidden]
-    after: Tensor  # h_t, detached where only the last one answers [B, hidden]
+    after: Tensor  # h_t, detached [B, hidden]
     last: Tensor  # whether this is the last of the T glimpses [B, 1]
 
 
@@ -134,7 +136,7 @@ class RAM(RecurrentCore[Looking, Any, Any, Act]):
         self.baseline = nn.Linear(config.hidden, shape.classes if config.baseline == "label" else 1)
         self.classifier = nn.Linear(config.hidden, shape.classes)  # f_a
         self.prior = nn.Parameter(torch.zeros(actions, config.glimpses), requires_grad=config.prior == "scan")
-        if config.prior != "none":
+        if config.prior == "scan":
             self.prior.data[:2] = fixed_scan(config.glimpses, config.scan_radius).t()
         self.probe = nn.Linear(config.hidden, shape.classes)  # reads h_t along the way and trains nothing below itself
         self.register_buffer("extents", torch.tensor(self.retina.half_extents()), persistent=False)
@@ -175,8 +177,7 @@ class RAM(RecurrentCore[Looking, Any, Any, Act]):
         g = self.glimpse(patches.flatten(1), location if place is None else location - place)
         _, memory = self.core(g, state if place is None else state.core, None)  # h_t = f_h(h_{t-1}, g_t)
         state = memory if place is None else Eye(memory, location)
-        after, last = self.output(state), inputs.step[:, -1:] > 0
-        after = after if self.config.answers == "every" else after.detach()
+        after, last = self.output(state).detach(), inputs.step[:, -1:] > 0
         return Act(location, extents, patches, mean, sample, chosen, blind, after, last), state
 
     def passage(self, inputs: Looking, state: Any, context: Any) -> tuple[Any, Any] | None:
@@ -218,9 +219,7 @@ class RAM(RecurrentCore[Looking, Any, Any, Act]):
         )
 
     def _beliefs(self, acts: Act, state: Any) -> Tensor:
-        """The classifier's logits after every glimpse it answers after, the probe's after the others [T, B, K]."""
-        if self.config.answers == "every":
-            return self._each(self.classifier, acts.after)
+        """The classifier's logits after the last glimpse, the probe's after the others [T, B, K]."""
         answer = self._answer(state)
         so_far = self._each(self.probe, acts.after)  # [T, B, K]
         final = torch.where(acts.last[-1], answer, so_far[-1])  # an unroll may stop before the last glimpse

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from glimpse.config import Config
-from glimpse.loss import advantages, expected, hybrid_loss, returns
+from glimpse.loss import advantages, expected, hybrid_loss, rewards
 from glimpse.model import RAM, Glimpse, Looking, fixed_scan
 from glimpse.picture import picture, tile
 from recurrent.errors import InputError
@@ -99,17 +99,25 @@ def metrics(outputs: Glimpse, episode: Episode, config: Config) -> dict[str, Ten
     """Per image: the belief after every glimpse, averaged over the rollouts [T, B, K], and the first gaze [T, B, 2]."""
     rollouts, images = config.rollouts, len(episode.targets) // config.rollouts
     probabilities = F.softmax(outputs.logits, dim=2).unflatten(1, (rollouts, images)).mean(1)
-    return {
-        "probabilities": probabilities,
-        "location": outputs.location[:, :images],
-        "target": episode.targets[:images],
-    }
+    location, half_width = outputs.location[:, :images], outputs.windows[:, :images, 0, 2:]
+    found = {"probabilities": probabilities, "location": location, "target": episode.targets[:images]}
+    if _knows_the_digit(episode):
+        found["digit"] = episode.inputs.digit[0, :images]
+        found["distance"] = ((location - found["digit"]) * config.patch / half_width / 2).norm(dim=2)  # pixels [T, B]
+    return found
+
+
+def _knows_the_digit(episode: Episode) -> bool:
+    return not bool(episode.inputs.digit.isnan().any())
 
 
 def replays(outputs: Glimpse, episode: Episode, config: Config) -> dict[str, Episode]:
-    """Episodes made from a trace: every image looked at where its neighbour in the batch was looked at."""
-    borrowed = episode.inputs._replace(forced=outputs.location.roll(1, dims=1))
-    return {"another_image": episode._replace(inputs=borrowed)}
+    """Episodes made from a trace: every image looked at where its neighbour in the batch was looked at, and, where it
+    is known, on the middle of its digit after the first glimpse."""
+    elsewhere = {"another_image": outputs.location.roll(1, dims=1)}
+    if _knows_the_digit(episode):
+        elsewhere["oracle"] = torch.cat([outputs.location[:1], episode.inputs.digit[1:]])
+    return {name: episode._replace(inputs=episode.inputs._replace(forced=to)) for name, to in elsewhere.items()}
 
 
 def health(outputs: Glimpse, episode: Episode, config: Config) -> dict[str, float]:
@@ -131,9 +139,9 @@ def health(outputs: Glimpse, episode: Episode, config: Config) -> dict[str, floa
     counts = torch.bincount((cells[..., 0] * 10 + cells[..., 1]).flatten(), minlength=100).float()
     found["gaze_entropy_nats"] = torch.special.entr(counts / counts.sum()).sum().item()
     if config.attention == "hard":
-        reward = returns(outputs.logits, episode.targets, config)
+        reward = rewards(outputs.logits[-1], episode.targets, config)
         baseline = expected(outputs.baseline, episode.targets)
-        found["reward"] = reward[-1].mean().item()
+        found["reward"] = reward.mean().item()
         found["advantage_variance"] = advantages(reward, baseline, config.rollouts).var().item()
     return found
 
@@ -165,7 +173,7 @@ def report(results: Mapping[str, Mapping[str, Tensor]], config: Config) -> dict[
     error = {name: error_percent(result["probabilities"][-1], result["target"]) for name, result in results.items()}
     main = results["mean_policy"]
     probabilities, target = main["probabilities"], main["target"]
-    controls = ("fixed_scan", "random", "centre", "another_image")
+    controls = ("fixed_scan", "random", "centre", "another_image", "oracle")
     return {
         "error_percent": {
             **{name: error[name] for name in ("mean_policy", "one_rollout", "averaged")},
@@ -176,4 +184,18 @@ def report(results: Mapping[str, Mapping[str, Tensor]], config: Config) -> dict[
         "error_percent_per_glimpse": [error_percent(p, target) for p in probabilities],
         "confusion": confusion(probabilities[-1], target),
         "gaze_std": main["location"].std(dim=1).mean(1).tolist(),
+        **({"gaze": _following(main["location"], main["digit"], main["distance"])} if "digit" in main else {}),
+    }
+
+
+def _following(location: Tensor, digit: Tensor, distance: Tensor) -> dict[str, list[float]]:
+    """How the gaze [T, B, 2] follows the digit's place [B, 2], by glimpse: the median distance in pixels [T, B], and
+    the slope and the correlation of the one with the other, means over x and y."""
+    gaze, place = location - location.mean(1, keepdim=True), digit - digit.mean(0)
+    together, spread, range_ = (gaze * place).mean(1), gaze.square().mean(1), place.square().mean(0)
+    correlation = together / (spread * range_).sqrt().clamp(min=1e-12)
+    return {
+        "median_distance_pixels": distance.median(1).values.tolist(),
+        "slope": (together / range_).mean(1).tolist(),
+        "correlation": correlation.mean(1).tolist(),
     }

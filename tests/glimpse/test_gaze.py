@@ -10,7 +10,7 @@ from torch import Tensor
 
 from glimpse import system as glimpse
 from glimpse.config import Config
-from glimpse.loss import advantages, expected, hybrid_loss, log_probability, returns, rewards
+from glimpse.loss import advantages, expected, hybrid_loss, log_probability, rewards
 from glimpse.model import RAM, fixed_scan
 from recurrent.errors import InputError
 from recurrent.pipeline.canvas import Scene
@@ -71,13 +71,6 @@ def test_the_policy_of_a_moving_eye_is_centred_where_it_looked_last_plus_its_mov
     torch.testing.assert_close(location, (torch.arange(4)[:, None, None] * each).expand(4, 50, 2))
 
 
-def test_stations_are_not_learned() -> None:
-    model, episode, outputs = unrolled(Config(**{**MOVES, "prior": "stations", "scan_radius": 0.2}), images(6))
-    hybrid_loss(outputs, episode.inputs.std, episode.targets, model.config).total.backward()
-    assert model.prior.grad is None
-    torch.testing.assert_close(model.prior.data.t(), fixed_scan(4, 0.2))
-
-
 def gradients(model: RAM, scalar: Tensor) -> Tensor:
     """Of the scalar by the parts that make the policy's mean, as one vector."""
     parts = [*model.glimpse.parameters(), *model.core.parameters(), *model.policy.parameters()]
@@ -126,8 +119,8 @@ def test_reinforce_through_the_state_is_the_gradient_of_the_expected_reward(
         many = Batch(image.expand(2000, -1, -1, -1), target.expand(2000))
         episode = glimpse.episode(many, config, torch.Generator().manual_seed(seed))
         outputs = Unrolled(model)(episode.inputs, episode.context)
-        reward, compared = returns(outputs.logits, episode.targets, config), expected(outputs.baseline, episode.targets)
-        earned = advantages(reward, compared, rollouts)
+        earned = rewards(outputs.logits[-1], episode.targets, config)
+        earned = advantages(earned, expected(outputs.baseline, episode.targets), rollouts)
         objective = (log_probability(outputs, episode.inputs.std) * earned).sum(0).mean()
         estimates.append(gradients(model, objective))
     estimate = torch.stack(estimates)
@@ -188,17 +181,6 @@ def test_log_odds_are_those_of_the_true_class() -> None:
     torch.testing.assert_close(found, torch.stack([torch.log(p / (1 - p)), torch.tensor(-4.0), torch.tensor(5.0)]))
 
 
-def test_with_answers_after_every_glimpse_a_move_earns_what_follows_it() -> None:
-    logits = torch.randn(3, 5, 4, generator=torch.Generator().manual_seed(0))
-    targets = torch.tensor([0, 1, 2, 3, 0])
-    config = Config(answers="every", discount=0.5, reward_floor=-9)
-    right = torch.log_softmax(logits, 2)[:, range(5), targets]
-    expected_returns = torch.stack([right[0] + right[1] / 2 + right[2] / 4, right[1] + right[2] / 2, right[2]])
-    torch.testing.assert_close(returns(logits, targets, config), expected_returns)
-    last = returns(logits, targets, replace(config, answers="last"))
-    torch.testing.assert_close(last, right[2].expand(3, 5))
-
-
 @pytest.mark.parametrize("held", [None, "test", "validation"])
 def test_the_oracle_looks_where_the_generator_put_the_digit(held: Any) -> None:
     pool = Images(torch.full((40, 1, 28, 28), 255, dtype=torch.uint8), torch.arange(40) % 3)
@@ -227,3 +209,28 @@ def test_the_papers_form_has_the_weights_it_had() -> None:
     assert names == expected_names | cell | {"prior"}
     moving = glimpse.build(Config(action="move", policy_reads="state"), Shape(1, 28, 28, 10))
     assert {name for name, _ in moving.named_parameters()} == names
+
+
+def test_how_the_gaze_follows_the_digit_on_a_trace_made_by_hand() -> None:
+    digit = torch.tensor([[0.2, -0.4], [-0.2, 0.4], [0.6, 0.0], [-0.6, 0.0]])
+    batch = Batch(torch.rand(4, 1, 60, 60), torch.zeros(4).long(), digit)
+    config = Config(glimpses=3, patch=12, scales=2, prior="none")
+    core, episode, _ = unrolled(config, batch, Shape(1, 60, 60, 3))
+    gaze = torch.stack([torch.zeros(4, 2), digit / 2, digit + torch.tensor([0.1, 0.0])])
+    outputs = Unrolled(core)(episode.inputs._replace(forced=gaze), episode.context)
+    measured = glimpse.metrics(outputs, episode, config)
+    found = glimpse.report(dict.fromkeys(("mean_policy", "one_rollout", "averaged"), measured), config)["gaze"]
+    pixels = digit.norm(dim=1).sort().values[1].item() * 30  # torch's median is the lower of the middle two
+    assert found["median_distance_pixels"] == pytest.approx([pixels, pixels / 2, 3.0])
+    assert found["slope"] == pytest.approx([0.0, 0.5, 1.0])
+    assert found["correlation"] == pytest.approx([0.0, 1.0, 1.0])
+    replayed = glimpse.replays(outputs, episode, config)["oracle"]
+    looked = Unrolled(core)(replayed.inputs, replayed.context).location
+    torch.testing.assert_close(looked, torch.stack([gaze[0], digit, digit]))
+
+
+def test_nothing_is_said_of_a_digit_that_nobody_knows() -> None:
+    config = Config(**SMALL)
+    _, episode, outputs = unrolled(config, images(4))
+    measured = glimpse.metrics(outputs, episode, config)
+    assert "digit" not in measured and set(glimpse.replays(outputs, episode, config)) == {"another_image"}

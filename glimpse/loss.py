@@ -17,13 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from glimpse.config import Config
-from glimpse.model import Glimpse, rewards_by_class
+from glimpse.reward import rewards
+from glimpse.trace import Glimpse
 from recurrent.system import Loss
-
-
-def rewards(logits: Tensor, targets: Tensor, config: Config) -> Tensor:
-    """R of every rollout from a belief [B, K]: detached [B]."""
-    return rewards_by_class(logits, config).gather(1, targets[:, None]).squeeze(1)
 
 
 def expected(baseline: Tensor, targets: Tensor) -> Tensor:

@@ -12,14 +12,16 @@ alone, as in the paper; what the network could say before is read from its state
 nothing else.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from glimpse.config import Config
+from glimpse.network import GlimpseNetwork
+from glimpse.reward import rewards_by_class
 from glimpse.sensor import Canvas, Retina
+from glimpse.trace import Act, Eye, Glimpse, Looking
 from recurrent.affine import affine
 from recurrent.attention import Window, read_window
 from recurrent.core import RecurrentCore, build_core
@@ -27,86 +29,11 @@ from recurrent.errors import InputError
 from recurrent.system import Shape
 
 
-class Looking(NamedTuple):
-    """A step's inputs, [B, ...]: all randomness, and who decides."""
-
-    noise: Tensor  # N(0, 1) for the location policy [B, 2]
-    forced: Tensor  # where to look instead of where the policy says, NaN where the policy decides [B, 2]
-    std: Tensor  # of the location policy, image coordinates [B]
-    step: Tensor  # t as a one-hot vector, which selects the location prior [B, T]
-    digit: Tensor  # where the digit is, NaN where nobody knows; read by the gaze's measures alone [B, 2]
-
-
-class Eye(NamedTuple):
-    """State of a model that moves its eye: the core's, and where it looked last."""
-
-    core: Any
-    place: Tensor  # (x, y) in [-1, 1], the centre before the first glimpse [B, 2]
-
-
-class Act(NamedTuple):
-    """What a step itself gives, [B, ...]; `RAM.readout` makes a `Glimpse` of the stacked acts."""
-
-    location: Tensor  # [B, 2]
-    extents: Tensor  # half the width and height of each scale's window [B, S, 2]
-    patches: Tensor  # [B, S, C, g, g]
-    mean: Tensor  # [B, 2]
-    sample: Tensor  # [B, 2]
-    chosen: Tensor  # [B]
-    before: Tensor  # h_{t-1}, detached [B, hidden]
-    after: Tensor  # h_t, detached [B, hidden]
-    last: Tensor  # whether this is the last of the T glimpses [B, 1]
-
-
-class Glimpse(NamedTuple):
-    """What was done, seen and believed, [T, B, ...]."""
-
-    location: Tensor  # l_t, (x, y) looked at, in [-1, 1] [T, B, 2]
-    windows: Tensor  # per scale (x, y, half-width, half-height) in image coordinates [T, B, S, 4]
-    patches: Tensor  # what the retina saw [T, B, S, C, g, g]
-    logits: Tensor  # belief after each glimpse: the classifier's after the last one, before it the probe's [T, B, K]
-    mean: Tensor  # of the location policy [T, B, 2]
-    sample: Tensor  # the policy's draw, before it is clamped to the image [T, B, 2]
-    chosen: Tensor  # whether the policy chose this location (and REINFORCE applies) [T, B]
-    baseline: Tensor  # b_t, the reward expected before looking [T, B], or that for each true class [T, B, K]
-
-
-class GlimpseNetwork(nn.Module):
-    """f_g (figure 1B, section 4): g = Rect(Linear(h_g) + Linear(h_l)).
-
-    There h_g = Rect(Linear(rho(x, l))) is what was seen, and h_l = Rect(Linear(l)) where.
-    """
-
-    def __init__(self, seen: int, features: int, code: int) -> None:
-        super().__init__()
-        self.what = nn.Linear(seen, features)
-        self.where = nn.Linear(2, features)
-        self.from_what = nn.Linear(features, code)
-        self.from_where = nn.Linear(features, code)
-
-    def forward(self, seen: Tensor, location: Tensor) -> Tensor:
-        what = affine((seen,), (self.what.weight,), (self.what.bias,), relu=True)  # h_g [B, features]
-        where = affine((location,), (self.where.weight,), (self.where.bias,), relu=True)  # h_l [B, features]
-        a, b = self.from_what, self.from_where
-        return affine((what, where), (a.weight, b.weight), (a.bias, b.bias), relu=True)  # g_t [B, code]
-
-
 def fixed_scan(glimpses: int, radius: float) -> Tensor:
     """Where the fixed scan looks, and the location prior begins: the centre, four corners, four edges, again [T, 2]."""
     stations = [(0, 0), (-1, -1), (1, 1), (1, -1), (-1, 1), (0, -1), (0, 1), (-1, 0), (1, 0)]
     places = [[radius * x, radius * y] for x, y in (stations[t % len(stations)] for t in range(glimpses))]
     return torch.tensor(places, dtype=torch.float32)
-
-
-def rewards_by_class(logits: Tensor, config: Config) -> Tensor:
-    """R of a belief [..., K] for every class that could be the true one: detached [..., K]."""
-    log_p = F.log_softmax(logits.detach(), dim=-1)
-    if config.reward == "correct":
-        return (log_p == log_p.amax(-1, keepdim=True)).float()
-    if config.reward == "log-odds":
-        log_p = log_p - torch.log1p(-log_p.exp().clamp(max=1 - 1e-6))  # log p - log (1 - p)
-        log_p = log_p.clamp(max=config.reward_ceiling)
-    return log_p.clamp(min=config.reward_floor)
 
 
 class RAM(RecurrentCore[Looking, Any, Any, Act]):
@@ -202,7 +129,7 @@ class RAM(RecurrentCore[Looking, Any, Any, Act]):
 
     def readout(self, outputs: Act | tuple[Act, Tensor], state: Any) -> Glimpse:
         """The answer from the last state, and what the baseline and the probe read from every state [T, B, ...]."""
-        acts, greedy = outputs if len(outputs) == 2 else (outputs, None)
+        acts, greedy = (outputs, None) if isinstance(outputs, Act) else outputs
         baseline = self._each(self.baseline, acts.before)
         if greedy is not None:
             baseline = rewards_by_class(greedy, self.config).expand(len(baseline), -1, -1)

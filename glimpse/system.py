@@ -9,9 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from glimpse.config import Config
-from glimpse.loss import advantages, expected, hybrid_loss, rewards
-from glimpse.model import RAM, Glimpse, Looking, fixed_scan
+from glimpse.following import following
+from glimpse.loss import advantages, expected, hybrid_loss
+from glimpse.model import RAM, fixed_scan
 from glimpse.picture import picture, tile
+from glimpse.reward import rewards
+from glimpse.trace import Glimpse, Looking
 from recurrent.errors import InputError
 from recurrent.scores import confusion, error_percent
 from recurrent.system import Batch, Episode, Loss, Shape
@@ -184,18 +187,5 @@ def report(results: Mapping[str, Mapping[str, Tensor]], config: Config) -> dict[
         "error_percent_per_glimpse": [error_percent(p, target) for p in probabilities],
         "confusion": confusion(probabilities[-1], target),
         "gaze_std": main["location"].std(dim=1).mean(1).tolist(),
-        **({"gaze": _following(main["location"], main["digit"], main["distance"])} if "digit" in main else {}),
-    }
-
-
-def _following(location: Tensor, digit: Tensor, distance: Tensor) -> dict[str, list[float]]:
-    """How the gaze [T, B, 2] follows the digit's place [B, 2], by glimpse: the median distance in pixels [T, B], and
-    the slope and the correlation of the one with the other, means over x and y."""
-    gaze, place = location - location.mean(1, keepdim=True), digit - digit.mean(0)
-    together, spread, range_ = (gaze * place).mean(1), gaze.square().mean(1), place.square().mean(0)
-    correlation = together / (spread * range_).sqrt().clamp(min=1e-12)
-    return {
-        "median_distance_pixels": distance.median(1).values.tolist(),
-        "slope": (together / range_).mean(1).tolist(),
-        "correlation": correlation.mean(1).tolist(),
+        **({"gaze": following(main["location"], main["digit"], main["distance"])} if "digit" in main else {}),
     }

@@ -42,8 +42,9 @@ def evaluate(
         size = system.examples_at_once(config)
         starts = range(0, len(whole.labels), size)
         for index, start in enumerate(starts, start=1):
-            part = Batch(*(None if field is None else field[start : start + size] for field in whole))
-            episode = system.episode(part, config, generator)
+            some = slice(start, start + size)
+            places = None if whole.places is None else whole.places[some]
+            episode = system.episode(Batch(whole.images[some], whole.labels[some], places), config, generator)
             outputs = _unroll(core, episode)
             parts[name].append(system.metrics(outputs, episode, config))
             if name == main:

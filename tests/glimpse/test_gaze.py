@@ -10,8 +10,9 @@ from torch import Tensor
 
 from glimpse import system as glimpse
 from glimpse.config import Config
-from glimpse.loss import advantages, expected, hybrid_loss, log_probability, rewards
+from glimpse.loss import advantages, expected, hybrid_loss, log_probability
 from glimpse.model import RAM, fixed_scan
+from glimpse.reward import rewards
 from recurrent.errors import InputError
 from recurrent.pipeline.canvas import Scene
 from recurrent.pipeline.data import Source
@@ -185,7 +186,9 @@ def test_log_odds_are_those_of_the_true_class() -> None:
 def test_the_oracle_looks_where_the_generator_put_the_digit(held: Any) -> None:
     pool = Images(torch.full((40, 1, 28, 28), 255, dtype=torch.uint8), torch.arange(40) % 3)
     source = Source(pool, pool, ("a", "b", "c"), 3, validation=20, scene=Scene(60, 0, 8))
-    batch = source.batch(5, 8) if held is None else Batch(*(part[:1500] for part in source.held_out(held)))
+    batch = source.batch(5, 8) if held is None else source.held_out(held)
+    assert batch.places is not None
+    batch = Batch(batch.images[:1500], batch.labels[:1500], batch.places[:1500])
     ink = batch.images[:, 0] > 0
     pixels = torch.arange(60) + 0.5
     x, y = ((ink.any(axis) * pixels).sum(1) / 28 / 30 - 1 for axis in (1, 2))

@@ -9,8 +9,10 @@ from torch import Tensor
 
 from glimpse import system as glimpse
 from glimpse.config import Config
-from glimpse.loss import advantages, hybrid_loss, log_probability, rewards
-from glimpse.model import RAM, Glimpse
+from glimpse.loss import advantages, hybrid_loss, log_probability
+from glimpse.model import RAM
+from glimpse.reward import rewards
+from glimpse.trace import Glimpse
 from recurrent.system import Batch, Shape
 from recurrent.unroll import Unrolled
 

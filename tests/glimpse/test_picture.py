@@ -8,9 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glimpse.model import Glimpse
 from glimpse.moment import moment
 from glimpse.picture import CHART, HEIGHT, PANEL, PROGRESS_TOP, RETINA, TILE, WIDTH, image_box, picture, tile
+from glimpse.trace import Glimpse
 from recurrent.belief import MOST_ROWS, lanes, percent
 from recurrent.palette import BELIEF, DISTANT_GAZE, FAINT, GAZE, INK, OTHER_BELIEF, RIGHT, WRONG, gaze_shade
 from recurrent.system import Trace

@@ -19,7 +19,6 @@ from recurrent.pipeline.canvas import Scene
 from recurrent.pipeline.data import Source, black_and_white, frozen, load
 from recurrent.pipeline.digits import TEST, load_digits
 from recurrent.pipeline.images import Images
-from recurrent.system import Batch
 
 MNIST = os.environ.get("SACCADE_DATA")
 needs_mnist = pytest.mark.skipif(MNIST is None, reason="SACCADE_DATA names no folder that holds MNIST")

@@ -123,7 +123,7 @@ def look(network: Network, batch: Batch, condition: str | None = None) -> Trace:
 
 def logits(network: Network, batch: Batch) -> Tensor:
     """A classifier's last logits [N, K] for any number of images, a few hundred at a time; on the CPU."""
-    images, labels = (tensor.to(own_device()).split(EXAMPLES_AT_ONCE) for tensor in batch)
+    images, labels = (tensor.to(own_device()).split(EXAMPLES_AT_ONCE) for tensor in batch[:2])
     pairs = zip(images, labels, strict=True)
     return torch.cat([look(network, Batch(*pair)).outputs.logits[-1].float().cpu() for pair in pairs])
 

@@ -119,7 +119,8 @@ class _Pass(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
-        ctx: Any, canvas: Tensor, mu: Tensor, log_sigma: Tensor, _found: Tensor, *end: Tensor) -> Any:
+        ctx: Any, canvas: Tensor, mu: Tensor, log_sigma: Tensor, _found: Tensor, *end: Tensor
+    ) -> Any:
         passage, ctx.passage = ctx.passage, None  # frees what the steps kept
         if passage is None:
             raise RuntimeError("expected one backward pass through a passage, found a second time; unroll again")

@@ -28,8 +28,12 @@ class Config:
     """The recurrent core; the paper's classifier has a rectified vanilla RNN."""
     layers: int = Field(default=1, ge=1, le=16)
     """Recurrent layers, each with its own weights."""
-    policy: Literal["learned", "random", "centre", "fixed-scan"] = "learned"
-    """Who chooses where to look: the network, or a control."""
+    policy: Literal["learned", "random", "centre", "fixed-scan", "oracle"] = "learned"
+    """Who chooses where to look: the network, or a control; the oracle knows where the digit is and scans there."""
+    action: Literal["place", "move"] = "place"
+    """What the policy chooses and the glimpse network is told: where to look (the paper's), or how far to move."""
+    policy_reads: Literal["detached", "state"] = "detached"
+    """Whether REINFORCE trains the policy's own layer alone, or through the state it reads all that made the state."""
     start: Literal["centre", "uniform", "learned"] = "centre"
     """The first location: the centre, uniform over the image (the paper's), or the location prior's first entry."""
     prior: Literal["none", "scan"] = "scan"
@@ -48,10 +52,15 @@ class Config:
     """Look where the policy samples, or at its mean (evaluation; never for training)."""
     rollouts: int = Field(default=1, ge=1, le=1000)
     """Rollouts M an image; with 2 or more, the others' mean reward is the baseline (leave one out)."""
-    reward: Literal["correct", "log-probability"] = "log-probability"
-    """1 for a right answer (the paper's), or the true class's log-probability."""
+    baseline: Literal["state", "label", "greedy"] = "state"
+    """What one rollout's reward is compared with: what the state lets expect (the paper's), what the state and the true
+    class let expect, or what the policy's mean earns on the same image (self-critical, Rennie et al. 2017)."""
+    reward: Literal["correct", "log-probability", "log-odds"] = "log-probability"
+    """1 for a right answer (the paper's), the true class's log-probability, or log p / (1 - p): no saturation."""
     reward_floor: float = Field(default=-3.0, lt=0)
-    """The log-probability reward is never below this, nats."""
+    """The log-probability and log-odds rewards are never below this, nats."""
+    reward_ceiling: float = Field(default=6.0, gt=0)
+    """The log-odds reward is never above this, nats."""
     reinforce_weight: float = Field(default=1.0, ge=0)
     """Weight of the REINFORCE term in the loss."""
 
@@ -75,5 +84,6 @@ SPEC = Spec(
         Metric("controls.random", "random"),
         Metric("controls.centre", "centre"),
         Metric("controls.another_image", "another image's"),
+        Metric("controls.oracle", "oracle"),
     ),
 )

@@ -2,11 +2,12 @@
 
 - classification: cross-entropy of the last belief; trains the classifier, the core and the glimpse network;
 - reinforce: -log pi(l_t) (R - b_t) over the locations that the policy chose (equation 1 with its baseline);
-  trains the location policy and its prior alone;
+  trains the location policy and its prior alone, or (`policy_reads` state) all that made the state it reads, too;
 - baseline: (R - b_t)^2; trains the baseline alone;
 - probe: cross-entropy of the beliefs before the last; trains the probe alone, which is there to be looked at.
 
-The model detaches what the policy, the baseline and the probe read, so the four parts do not meet.
+The model detaches what the policy, the baseline and the probe read, so the four parts do not meet, unless the policy
+reads a state that it trains.
 """
 
 import math
@@ -16,20 +17,20 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from saccade.glimpse.config import Config
-from saccade.glimpse.model import Glimpse
+from saccade.glimpse.reward import rewards
+from saccade.glimpse.trace import Glimpse
 from saccade.pipeline.contract import Loss
 
 
-def rewards(logits: Tensor, targets: Tensor, config: Config) -> Tensor:
-    """R of every rollout from its last belief [B, K]: detached [B]."""
-    log_probabilities = F.log_softmax(logits.detach(), dim=1)
-    if config.reward == "correct":
-        return (log_probabilities.argmax(1) == targets).float()
-    return log_probabilities.gather(1, targets[:, None]).squeeze(1).clamp(min=config.reward_floor)
+def expected(baseline: Tensor, targets: Tensor) -> Tensor:
+    """b_t [T, B]; of a baseline for each class [T, B, K] the true one's."""
+    if baseline.ndim == 2:
+        return baseline
+    return baseline.gather(2, targets[None, :, None].expand(len(baseline), -1, 1)).squeeze(2)
 
 
 def advantages(reward: Tensor, baseline: Tensor, rollouts: int) -> Tensor:
-    """R - b: b_t learned [T, B] for one rollout, or for each of M the mean reward of the other M - 1 (leave one out).
+    """R - b_t for one rollout, or for each of M its reward less the mean reward of the other M - 1 (leave one out).
 
     Rollouts of an image lie `B / M` apart along the batch axis. Returns detached [T, B].
     """
@@ -54,12 +55,12 @@ def hybrid_loss(trace: Glimpse, std: Tensor, targets: Tensor, config: Config) ->
     if config.glimpses > 1:
         terms["probe"] = F.cross_entropy(trace.logits[:-1].flatten(0, 1), targets.repeat(config.glimpses - 1))
     if config.attention == "hard":
-        reward = rewards(trace.logits[-1], targets, config)
-        advantage = advantages(reward, trace.baseline, config.rollouts)
+        reward, baseline = rewards(trace.logits[-1], targets, config), expected(trace.baseline, targets)
+        advantage = advantages(reward, baseline, config.rollouts)
         log_policy = log_probability(trace, std)
         terms["reinforce"] = -config.reinforce_weight * (log_policy * advantage).sum(0).mean()
         chosen = trace.chosen.float()
-        squares = (reward - trace.baseline).square() * chosen
+        squares = (reward - baseline).square() * chosen
         terms["baseline"] = squares.sum() / chosen.sum().clamp(min=1)
     total = torch.stack(list(terms.values())).sum()
     return Loss(total, {name: term.detach() for name, term in terms.items()})

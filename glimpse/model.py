@@ -5,80 +5,29 @@ reads the image there, the glimpse network fuses what and where, and the core ta
 the beginning of a step and not at its end is the only difference in form: no location is drawn that nobody looks at.
 
 Departures from the paper, each of them a field of the config whose other value is the paper's: the location prior
-(`prior`), the fixed start at the centre (`start`), the reward (`reward`), how much the policy reads (`policy_gain`).
-The policy's mean passes through tanh. The classifier is trained to answer after the last glimpse alone, as in the
-paper; what the network could say before is read from its state by a linear probe, which changes nothing else.
+(`prior`), the fixed start at the centre (`start`), moves instead of places (`action`), a state that REINFORCE trains
+(`policy_reads`), the reward (`reward`) and what it is compared with (`baseline`), how much the policy reads
+(`policy_gain`). The policy's output passes through tanh. The classifier is trained to answer after the last glimpse
+alone, as in the paper; what the network could say before is read from its state by a linear probe, which changes
+nothing else.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from saccade.errors import InputError
 from saccade.glimpse.config import Config
+from saccade.glimpse.network import GlimpseNetwork
+from saccade.glimpse.reward import rewards_by_class
 from saccade.glimpse.sensor import Canvas, Retina
+from saccade.glimpse.trace import Act, Eye, Glimpse, Looking
 from saccade.images.config import Shape
 from saccade.recurrent.cells import build_core
 from saccade.recurrent.core import AnyCore, RecurrentCore
 from saccade.recurrent.gaussian_window import Window, read_window
 from saccade.recurrent.shared_weights import affine
-
-
-class Looking(NamedTuple):
-    """A step's inputs, [B, ...]: all randomness, and who decides."""
-
-    noise: Tensor  # N(0, 1) for the location policy [B, 2]
-    forced: Tensor  # where to look instead of where the policy says, NaN where the policy decides [B, 2]
-    std: Tensor  # of the location policy, image coordinates [B]
-    step: Tensor  # t as a one-hot vector, which selects the location prior [B, T]
-
-
-class Act(NamedTuple):
-    """What a step itself gives, [B, ...]; `RAM.readout` makes a `Glimpse` of the stacked acts."""
-
-    location: Tensor  # [B, 2]
-    extents: Tensor  # half the width and height of each scale's window [B, S, 2]
-    patches: Tensor  # [B, S, C, g, g]
-    mean: Tensor  # [B, 2]
-    sample: Tensor  # [B, 2]
-    chosen: Tensor  # [B]
-    before: Tensor  # h_{t-1}, detached [B, hidden]
-    after: Tensor  # h_t, detached [B, hidden]
-    last: Tensor  # whether this is the last of the T glimpses [B, 1]
-
-
-class Glimpse(NamedTuple):
-    """What was done, seen and believed, [T, B, ...]."""
-
-    location: Tensor  # l_t, (x, y) looked at, in [-1, 1] [T, B, 2]
-    windows: Tensor  # per scale (x, y, half-width, half-height) in image coordinates [T, B, S, 4]
-    patches: Tensor  # what the retina saw [T, B, S, C, g, g]
-    logits: Tensor  # belief after each glimpse: the classifier's after the last one, before it the probe's [T, B, K]
-    mean: Tensor  # of the location policy [T, B, 2]
-    sample: Tensor  # the policy's draw, before it is clamped to the image [T, B, 2]
-    chosen: Tensor  # whether the policy chose this location (and REINFORCE applies) [T, B]
-    baseline: Tensor  # b_t, the reward expected before looking [T, B]
-
-
-class GlimpseNetwork(nn.Module):
-    """f_g (figure 1B, section 4): g = Rect(Linear(h_g) + Linear(h_l)).
-
-    There h_g = Rect(Linear(rho(x, l))) is what was seen, and h_l = Rect(Linear(l)) where.
-    """
-
-    def __init__(self, seen: int, features: int, code: int) -> None:
-        super().__init__()
-        self.what = nn.Linear(seen, features)
-        self.where = nn.Linear(2, features)
-        self.from_what = nn.Linear(features, code)
-        self.from_where = nn.Linear(features, code)
-
-    def forward(self, seen: Tensor, location: Tensor) -> Tensor:
-        what = affine((seen,), (self.what.weight,), (self.what.bias,), relu=True)  # h_g [B, features]
-        where = affine((location,), (self.where.weight,), (self.where.bias,), relu=True)  # h_l [B, features]
-        a, b = self.from_what, self.from_where
-        return affine((what, where), (a.weight, b.weight), (a.bias, b.bias), relu=True)  # g_t [B, code]
 
 
 def fixed_scan(glimpses: int, radius: float) -> Tensor:
@@ -112,7 +61,7 @@ class RAM(RecurrentCore[Looking, Any, Any, Any]):
         self.gaussian = config.attention == "gaussian"
         actions = 4 if self.gaussian else 2  # (x, y); a Gaussian window adds log stride and log deviation
         self.policy = nn.Linear(config.hidden, actions)  # f_l
-        self.baseline = nn.Linear(config.hidden, 1)
+        self.baseline = nn.Linear(config.hidden, shape.classes if config.baseline == "label" else 1)
         self.classifier = nn.Linear(config.hidden, shape.classes)  # f_a
         self.prior = nn.Parameter(torch.zeros(actions, config.glimpses), requires_grad=config.prior == "scan")
         if config.prior == "scan":
@@ -121,25 +70,29 @@ class RAM(RecurrentCore[Looking, Any, Any, Any]):
         self.register_buffer("extents", torch.tensor(self.retina.half_extents()), persistent=False)
 
     def initial_state(self, batch_size: int) -> Any:
-        return self.core.initial_state(batch_size)
+        state = self.core.initial_state(batch_size)
+        return Eye(state, self.extents.new_zeros(batch_size, 2)) if self.config.action == "move" else state
 
     def detach(self, state: Any) -> Any:
-        return self.core.detach(state)
+        return Eye(self.core.detach(state.core), state.place) if isinstance(state, Eye) else self.core.detach(state)
 
     def prepare(self, context: Tensor) -> Canvas | Tensor:
         return context if self.gaussian else self.retina.prepare(context)
 
     def output(self, state: Any) -> Tensor:
         """h of the topmost layer [B, hidden]."""
+        state = state.core if isinstance(state, Eye) else state
         return (state if hasattr(state, "h") else state[-1]).h
 
     def forward(self, inputs: Looking, state: Any, context: Any) -> tuple[Act, Any]:
-        before = self.output(state)
-        blind = before.detach()  # REINFORCE trains the policy's own layer and nothing below
-        seen_by_policy = self.config.policy_gain * (before if self.gaussian else blind)
+        before, place = self.output(state), state.place if isinstance(state, Eye) else None
+        blind = before.detach()  # then REINFORCE trains the policy's own layer and nothing below
+        attached = self.gaussian or self.config.policy_reads == "state"
+        seen_by_policy = self.config.policy_gain * (before if attached else blind)
         policy = self.policy
         action = affine((seen_by_policy, inputs.step), (policy.weight, self.prior), (policy.bias,)).float()
         mean = torch.tanh(action[:, :2])
+        mean = mean if place is None else place + mean
         chosen = inputs.forced.isnan().any(1)
         if self.gaussian:
             sample = location = torch.where(chosen[:, None], mean, inputs.forced)
@@ -149,28 +102,56 @@ class RAM(RecurrentCore[Looking, Any, Any, Any]):
             location = torch.where(chosen[:, None], sample, inputs.forced).clamp(-1, 1)
             patches = self.retina(context, location)  # rho(x, l_t) [B, S, C, g, g]
             extents = self.extents.expand(len(location), -1, -1)
-        g = self.glimpse(patches.flatten(1), location)
-        _, state = self.core(g, state, None)  # h_t = f_h(h_{t-1}, g_t)
+        g = self.glimpse(patches.flatten(1), location if place is None else location - place)
+        _, memory = self.core(g, state if place is None else state.core, None)  # h_t = f_h(h_{t-1}, g_t)
+        state = memory if place is None else Eye(memory, location)
         after, last = self.output(state).detach(), inputs.step[:, -1:] > 0
         return Act(location, extents, patches, mean, sample, chosen, blind, after, last), state
 
-    def readout(self, outputs: Act, state: Any) -> Glimpse:
+    def fused(self, inputs: Looking, state: Any, context: Any) -> tuple[Any, Any] | None:
+        """With a greedy baseline in training: the acts, and the belief to which the policy's mean comes [B, K]."""
+        if self.config.baseline != "greedy" or not torch.is_grad_enabled():
+            return None
+        with torch.no_grad():
+            answer = self._answer(self._steps(inputs._replace(noise=torch.zeros_like(inputs.noise)), state, context)[1])
+        acts, state = self._steps(inputs, state, context)
+        return (acts, answer), state
+
+    def _steps(self, inputs: Looking, state: Any, context: Any) -> tuple[Act, Any]:
+        acts = []
+        for t in range(len(inputs.noise)):
+            act, state = self(Looking(*(leaf[t] for leaf in inputs)), state, context)
+            acts.append(act)
+        return Act(*(torch.stack(field) for field in zip(*acts, strict=True))), state
+
+    def _answer(self, state: Any) -> Tensor:
+        """f_a(h) [B, K]."""
+        return affine((self.output(state),), (self.classifier.weight,), (self.classifier.bias,)).float()
+
+    def readout(self, outputs: Act | tuple[Act, Tensor], state: Any) -> Glimpse:
         """The answer from the last state, and what the baseline and the probe read from every state [T, B, ...]."""
-        acts, f = outputs, self.classifier
-        answer = affine((self.output(state),), (f.weight,), (f.bias,)).float()  # f_a(h_T) [B, K]
-        so_far = self._each(self.probe, acts.after)  # [T, B, K]
-        final = torch.where(acts.last[-1], answer, so_far[-1])  # an unroll may stop before the last glimpse
+        acts, greedy = (outputs, None) if isinstance(outputs, Act) else outputs
+        baseline = self._each(self.baseline, acts.before)
+        if greedy is not None:
+            baseline = rewards_by_class(greedy, self.config).expand(len(baseline), -1, -1)
         centres = acts.location[:, :, None].expand_as(acts.extents)
         return Glimpse(
             location=acts.location,
             windows=torch.cat([centres, acts.extents], dim=3),
             patches=acts.patches,
-            logits=torch.cat([so_far[:-1], final[None]]),
+            logits=self._beliefs(acts, state),
             mean=acts.mean,
             sample=acts.sample,
             chosen=acts.chosen,
-            baseline=self._each(self.baseline, acts.before).squeeze(2),
+            baseline=baseline.squeeze(2) if baseline.shape[2] == 1 else baseline,
         )
+
+    def _beliefs(self, acts: Act, state: Any) -> Tensor:
+        """The classifier's logits after the last glimpse, the probe's after the others [T, B, K]."""
+        answer = self._answer(state)
+        so_far = self._each(self.probe, acts.after)  # [T, B, K]
+        final = torch.where(acts.last[-1], answer, so_far[-1])  # an unroll may stop before the last glimpse
+        return torch.cat([so_far[:-1], final[None]])
 
     @staticmethod
     def _each(layer: nn.Linear, states: Tensor) -> Tensor:

@@ -56,6 +56,14 @@ def compose(images: Images, chosen: Tensor, scene: Scene, seed: int, purpose: st
     return Images(canvases, pair_label(label, labels.index_select(0, second)))
 
 
+def places(images: Images, chosen: Tensor, scene: Scene, seed: int, purpose: str, step: int) -> Tensor:
+    """The middle (x, y) of the digits that `compose` lays out, in image coordinates: float32 [B, 2] in [-1, 1]."""
+    side = images.pixels.shape[-1]
+    where = layout(chosen, len(images.pixels), side, scene, seed, purpose, step)
+    middle = torch.stack([where.left, where.top], dim=1) + (scene.sides[1] if scene.sides else side) / 2
+    return middle * (2 / scene.size) - 1
+
+
 def pair_label(one: Tensor, other: Tensor) -> Tensor:
     """The label of two digits, int64 [B]: which they are, not which is which, for nobody could tell that from the
     canvas. The pairs a <= b of K classes are numbered b (b + 1) / 2 + a, 0 ... K (K + 1) / 2 - 1."""

@@ -24,10 +24,12 @@ FROZEN = 10_000
 
 
 class ImageBatch(NamedTuple):
-    """Images float32 [B, C, H, W] in [0, 1] and labels int64 [B], below 0 where nobody knows them."""
+    """Images float32 [B, C, H, W] in [0, 1], labels int64 [B] (below 0: unknown), and the digits' places, if known."""
 
     images: Tensor
     labels: Tensor
+    places: Tensor | None = None
+    """Middle (x, y) of each digit, image coordinates in [-1, 1] [B, 2]."""
 
 
 class ImageSource:
@@ -80,7 +82,7 @@ class ImageSource:
             pixels = canvas.shift(pixels, down, right, self._shift)
         if self._whiten:
             pixels = whiten(pixels, self._seed, "binarise", step)
-        return ImageBatch(_float(pixels), labels)
+        return ImageBatch(_float(pixels), labels, self._places(chosen, step))
 
     def stored(self, size: int = 1000) -> Iterator[ImageBatch]:
         """All training images in the order in which they are kept, each once and unmoved, `size` at a time.
@@ -112,14 +114,22 @@ class ImageSource:
         if len(images.labels) == 0:
             raise InputError("validation images", "none held out", "train with --validation, e.g. --validation 5000")
         if self._scene is not None:
+            places = None if self._scene.pair else frozen_places(images, self._scene, split)
             images = frozen(images, self._scene, split)
             images = black_and_white(images, f"{split} canvases") if self._binarised else images
+            return ImageBatch(_float(images.pixels), images.labels, places)
         return ImageBatch(_float(images.pixels), images.labels)
 
     def _images(self, chosen: Tensor, step: int) -> Images:
         if self._scene is not None:
             return canvas.compose(self._train, chosen, self._scene, self._seed, "canvas", step)
         return Images(*(part.index_select(0, chosen) for part in self._train))
+
+    def _places(self, chosen: Tensor, step: int) -> Tensor | None:
+        """Return the places of a training batch's digits: known where they are laid out, one on each canvas."""
+        if self._scene is None or self._scene.pair or self._shift:
+            return None
+        return canvas.places(self._train, chosen, self._scene, self._seed, "canvas", step)
 
     def _order(self, epoch: int) -> Tensor:
         known, order = self._epoch  # taken once: another thread may ask for another epoch meanwhile
@@ -133,12 +143,23 @@ def frozen(images: Images, scene: canvas.Scene, split: Split, count: int = FROZE
     """`count` canvases uint8 [count, 1, size, size] of held-out images, the same in every run; image i's digit (of a
     pair, the first) is i."""
     chunks, labels = [], []
-    for start in range(0, count, 1000):
-        chosen = torch.arange(start, min(start + 1000, count), device=images.labels.device) % len(images.labels)
+    for start, chosen in _thousands(images, count):
         made = canvas.compose(images, chosen, scene, 0, f"frozen {split}", start)
         chunks.append(made.pixels.to(torch.uint8))
         labels.append(made.labels)
     return Images(torch.cat(chunks), torch.cat(labels))
+
+
+def frozen_places(images: Images, scene: canvas.Scene, split: Split, count: int = FROZEN) -> Tensor:
+    """Return the places of the digits on the `frozen` canvases, as `canvas.places` gives them [count, 2]."""
+    parts = _thousands(images, count)
+    return torch.cat([canvas.places(images, chosen, scene, 0, f"frozen {split}", start) for start, chosen in parts])
+
+
+def _thousands(images: Images, count: int) -> Iterator[tuple[int, Tensor]]:
+    """Yield the images that the frozen canvases show, a thousand at a time, with the number of each part's first."""
+    for start in range(0, count, 1000):
+        yield start, torch.arange(start, min(start + 1000, count), device=images.labels.device) % len(images.labels)
 
 
 def whiten(pixels: Tensor, seed: int, purpose: str, step: int) -> Tensor:

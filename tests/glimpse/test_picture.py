@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saccade.glimpse.frame import read_frame
-from saccade.glimpse.model import Glimpse
 from saccade.glimpse.picture import CHART, HEIGHT, PANEL, PROGRESS_TOP, RETINA, TILE, WIDTH, image_box, picture, tile
+from saccade.glimpse.trace import Glimpse
 from saccade.images.config import Shape
 from saccade.images.source import ImageBatch
 from saccade.pipeline.animate.belief_chart import MOST_ROWS, lanes, percent

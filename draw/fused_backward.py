@@ -1,33 +1,49 @@
-"""Back-propagation through all steps of DRAW, written out, and the pair of both passes as autograd sees it."""
+"""Back-propagation through all steps of DRAW, written out, and both passes as one autograd function.
 
-from typing import Any
+In names, `of_` marks a gradient: `of_row` is dL/drow.
+"""
+
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from saccade.draw.fused_forward import Begin, Passage, Weights
-from saccade.draw.fused_windows import Optics
+from saccade.draw.fused_forward import RAW, FusedForward, FusedState, Settings, Weights
+from saccade.draw.fused_windows import FusedWindows
 from saccade.recurrent.lstm_gates import differentiate_gates
 from saccade.recurrent.shared_weights import compute_type, sum_rows
 
 
-class RoundTrip(Passage):
-    """A passage, and its way back."""
+class ReadGradients(NamedTuple):
+    """Gradients of the reading window: of F_Y [B, N, H], F_X [B, N, W] and log gamma [B]."""
 
-    def backward(self, canvas: Tensor, mu: Tensor, log_sigma: Tensor, end: Begin) -> tuple[Begin, Weights]:
-        """From the gradients of all canvases, posteriors and the last state, to those of `begin` and of the weights."""
+    filters_y: Tensor
+    filters_x: Tensor
+    log_gamma: Tensor
+
+
+class FusedBackward(FusedForward):
+    """The forward pass with its backward pass."""
+
+    def backward(self, canvas: Tensor, mu: Tensor, log_sigma: Tensor, end: FusedState) -> tuple[FusedState, Weights]:
+        """Return the gradients of the initial state and of the weights.
+
+        Args:
+            canvas, mu, log_sigma: the gradients of all steps' outputs [T, B, ...].
+            end: the gradient of the last state.
+        """
         w, hidden = self.weights, self.hidden
         of_encoder, of_decoder = (self.rows.new_empty(*mu.shape[:2], 4 * hidden) for _ in range(2))
         of_posterior = self.rows.new_empty(*mu.shape[:2], 2 * mu.shape[2])
-        of_found = torch.zeros_like(self.found)
+        of_heads = torch.zeros_like(self.heads)
         h_enc, c_enc, h_dec, c_dec, stroke = end
         stroke = stroke.clone()  # dL/dc_t so far
         reading = None
         for t in reversed(range(self.steps)):
             stroke += canvas[t]
-            self._differentiate_heads(t + 1, of_found[t + 1], stroke, reading)
-            h_dec = h_dec + of_found[t + 1] @ w.heads
+            self._differentiate_heads(t + 1, of_heads[t + 1], stroke, reading)
+            h_dec = h_dec + of_heads[t + 1] @ w.heads
             c_dec = differentiate_gates(h_dec, c_dec, self.c_dec[t], self.decoder_gates[t], of_decoder[t])
             of_row = of_decoder[t] @ w.decoder
             h_dec, z = of_row[:, :hidden].to(h_dec.dtype), of_row[:, self.z.start - self.h_dec.start :]
@@ -38,24 +54,32 @@ class RoundTrip(Passage):
             h_enc = of_row[:, :hidden].to(h_enc.dtype)
             h_dec += of_row[:, self.h_dec]
             reading = self._differentiate_read(t, of_row[:, self.r].to(stroke.dtype), stroke)
-        self._differentiate_heads(0, of_found[0], None, reading)
-        h_dec = h_dec + of_found[0] @ w.heads
-        return Begin(h_enc, c_enc, h_dec, c_dec, stroke), self._collect(of_encoder, of_posterior, of_decoder, of_found)
+        self._differentiate_heads(0, of_heads[0], None, reading)
+        h_dec = h_dec + of_heads[0] @ w.heads
+        return FusedState(h_enc, c_enc, h_dec, c_dec, stroke), self._collect(
+            of_encoder, of_posterior, of_decoder, of_heads
+        )
 
     def _differentiate_posterior(self, t: int, z: Tensor, mu: Tensor, log_sigma: Tensor, out: Tensor) -> None:
+        """Write the gradient of mu and log sigma (equations 1, 2, 6) into `out`, from dL/dz and their own."""
         latent = self.noise.shape[2]
         z = z.to(mu.dtype)
         out[:, :latent] = z + mu
         inside = self.log_sigma[t].abs() < self.limit
         out[:, latent:] = torch.addcmul(log_sigma, z * self.noise[t], self.log_sigma[t].exp()).mul_(inside)
 
-    def _differentiate_heads(self, t: int, out: Tensor, stroke: Tensor | None, reading: Any) -> None:
-        """From the canvas' gradient (what was written at step t - 1) and what was read at step t, to the heads'."""
-        optics, sights = self.optics, self.sights[t]
-        dy, dx = torch.zeros_like(sights.y.filters), torch.zeros_like(sights.x.filters)
+    def _differentiate_heads(self, t: int, out: Tensor, stroke: Tensor | None, reading: ReadGradients | None) -> None:
+        """Write dL/dheads of state t into `out`.
+
+        Args:
+            stroke: dL/dc_t, for the write of step t - 1; None for the initial state.
+            reading: the gradients of the read of step t; None for the last state.
+        """
+        windows, banks = self.windows, self.filterbanks[t]
+        dy, dx = torch.zeros_like(banks.y.filters), torch.zeros_like(banks.x.filters)
         dlog_gamma = dy.new_zeros(self.batch, 2)
         if stroke is not None:
-            count = optics.write
+            count = windows.write
             patch, across = self.strokes[t - 1]
             filters_y, filters_x = self._filters(t, slice(0, count))
             stroke = stroke.view_as(self.image)
@@ -64,15 +88,15 @@ class RoundTrip(Passage):
             dx[:, :count] = self._gather(torch.bmm(patch.transpose(1, 2), down))
             of_patch = torch.bmm(down, filters_x.transpose(1, 2))
             dlog_gamma[:, 0] = -(of_patch * patch).view(self.batch, -1).sum(1)
-            out[:, :-10] = (of_patch / self._gamma(t, 0)).view(self.batch, -1)
+            out[:, :-RAW] = (of_patch / self._gamma(t, 0)).view(self.batch, -1)
         if reading is not None:
-            dy[:, optics.write :], dx[:, optics.write :], dlog_gamma[:, 1] = reading
-        self.aims(out).copy_(optics.differentiate(self.aims(self.found[t]), sights, dy, dx, dlog_gamma))
+            dy[:, windows.write :], dx[:, windows.write :], dlog_gamma[:, 1] = reading
+        self.raw(out).copy_(windows.differentiate(self.raw(self.heads[t]), banks, dy, dx, dlog_gamma))
 
-    def _differentiate_read(self, t: int, r: Tensor, stroke: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """From dL/dr to dL/dF_Y, dL/dF_X and dL/dlog gamma of the reading window; adds what the canvas gets."""
-        filters_y, filters_x = self._filters(t, slice(self.optics.write, None))
-        (image_rows, canvas_rows), seen = self.glances[t]
+    def _differentiate_read(self, t: int, r: Tensor, stroke: Tensor) -> ReadGradients:
+        """Return the gradients of the reading window from dL/dr; add the read's part of dL/dc to `stroke`."""
+        filters_y, filters_x = self._filters(t, slice(self.windows.write, None))
+        (image_rows, canvas_rows), seen = self.saved_reads[t]
         of_image, of_error = r.chunk(2, dim=1)
         gamma = self._gamma(t, 1)
         image = (of_image + of_error).reshape(seen[0].shape) * gamma
@@ -84,16 +108,16 @@ class RoundTrip(Passage):
         dy = torch.bmm(of_rows[0], self.image.transpose(1, 2)).baddbmm_(of_rows[1], painted.transpose(1, 2))
         of_canvas = torch.bmm(filters_y.transpose(1, 2), of_rows[1])
         stroke.view_as(self.image).add_(torch.ops.aten.sigmoid_backward(of_canvas, painted))
-        return self._gather(dy), self._gather(dx), dlog_gamma
+        return ReadGradients(self._gather(dy), self._gather(dx), dlog_gamma)
 
-    def _collect(self, encoder: Tensor, posterior: Tensor, decoder: Tensor, found: Tensor) -> Weights:
-        """The gradients of all weights and biases, each one product over all steps."""
+    def _collect(self, encoder: Tensor, posterior: Tensor, decoder: Tensor, heads: Tensor) -> Weights:
+        """Return the gradients of all weights and biases, each one product over all steps."""
         rows = self.rows
         pairs = [
             (encoder, rows[:-1, :, self.encodes]),
             (posterior, rows[1:, :, : self.hidden]),
             (decoder, rows[:-1, :, self.decodes]),
-            (found, self.decoded),
+            (heads, self.decoded),
         ]
         gradients = []
         for outputs, inputs in pairs:
@@ -102,54 +126,62 @@ class RoundTrip(Passage):
         return Weights(*gradients)
 
 
-class _Pass(torch.autograd.Function):
-    """`RoundTrip` as autograd sees it."""
+class _Fused(torch.autograd.Function):
+    """`FusedBackward` as an autograd function."""
 
     @staticmethod
-    def forward(ctx: Any, settings: tuple[Any, ...], noise: Tensor, images: Tensor, label: Any, *given: Tensor) -> Any:
-        begin, weights = Begin(*given[:5]), Weights(*given[5:])
-        passage = RoundTrip(noise, images, label, begin, weights, *settings)
-        passage.forward()
-        ctx.passage, ctx.types = passage, [tensor.dtype for tensor in given]
-        found = passage.aims(passage.found)
-        ctx.mark_non_differentiable(found)
-        end = (passage.h_enc, passage.c_enc[-1], passage.decoded[-1].clone(), passage.c_dec[-1])
-        return passage.canvas[1:], passage.mu, passage.log_sigma, found, *end
+    def forward(
+        ctx: Any, settings: Settings, noise: Tensor, images: Tensor, label: Tensor | None, *given: Tensor
+    ) -> tuple[Tensor, ...]:
+        initial, weights = FusedState(*given[:5]), Weights(*given[5:])
+        passes = FusedBackward(noise, images, label, initial, weights, settings)
+        passes.forward()
+        ctx.passes, ctx.types = passes, [tensor.dtype for tensor in given]
+        raw = passes.raw(passes.heads)
+        ctx.mark_non_differentiable(raw)
+        end = (passes.h_enc, passes.c_enc[-1], passes.decoded[-1].clone(), passes.c_dec[-1])
+        return passes.canvas[1:], passes.mu, passes.log_sigma, raw, *end
 
     @staticmethod
     @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
-        ctx: Any, canvas: Tensor, mu: Tensor, log_sigma: Tensor, _found: Tensor, *end: Tensor
-    ) -> Any:
-        passage, ctx.passage = ctx.passage, None  # frees what the steps kept
-        if passage is None:
-            raise RuntimeError("expected one backward pass through a passage, found a second time; unroll again")
+        ctx: Any, canvas: Tensor, mu: Tensor, log_sigma: Tensor, _raw: Tensor, *end: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        passes, ctx.passes = ctx.passes, None  # frees what the steps kept
+        if passes is None:
+            raise RuntimeError("expected one backward pass through a fused unroll, found a second one; unroll again")
         h_enc, c_enc, h_dec, c_dec = end
-        last = Begin(h_enc, c_enc, h_dec, c_dec, torch.zeros_like(canvas[0]))
+        last = FusedState(h_enc, c_enc, h_dec, c_dec, torch.zeros_like(canvas[0]))
         with torch.autocast(canvas.device.type, enabled=False):
-            begin, weights = passage.backward(canvas, mu, log_sigma, last)
-        gradients = (gradient.to(dtype) for gradient, dtype in zip((*begin, *weights), ctx.types, strict=True))
+            initial, weights = passes.backward(canvas, mu, log_sigma, last)
+        gradients = (gradient.to(dtype) for gradient, dtype in zip((*initial, *weights), ctx.types, strict=True))
         return (None,) * 4 + tuple(gradients)
 
 
-def passage(
-    optics: Optics, noise: Tensor, images: Tensor, label: Tensor | None, begin: Begin, weights: Weights, limit: float
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Begin]:
-    """Every step of DRAW with attention and an LSTM.
+def fused_unroll(
+    windows: FusedWindows,
+    noise: Tensor,
+    images: Tensor,
+    label: Tensor | None,
+    initial: FusedState,
+    weights: Weights,
+    limit: float,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, FusedState]:
+    """Take all steps of DRAW with attention and an LSTM as encoder and decoder.
 
     Args:
         noise: N(0, I) [T, B, Z].
         images: [B, C, H, W].
-        label: what is told of the class [B, K], or None.
+        label: one-hot labels [B, K], or None.
         limit: bound on |log sigma|.
 
     Returns:
-        canvases [T, B, C, H, W]; mu and log sigma [T, B, Z]; the aims of writing and of reading, unbounded and without
-        gradient, that followed from every state, the one before the first step included [T + 1, B, 2, 5]; the last
-        state.
+        The canvases [T, B, C, H, W]; mu and log sigma [T, B, Z]; the last state; before the last state the raw
+        parameters of both windows that follow from every state, the initial one included, without gradient
+        [T + 1, B, 2, 5].
     """
-    settings = (optics, compute_type(weights.encoder), limit, torch.is_grad_enabled())
+    settings = Settings(windows, compute_type(weights.encoder), limit, torch.is_grad_enabled())
     with torch.autocast(noise.device.type, enabled=False):
-        found = _Pass.apply(settings, noise, images, label, *begin, *weights)
-    canvas, mu, log_sigma, aims, h_enc, c_enc, h_dec, c_dec = found  # type: ignore[misc]
-    return canvas, mu, log_sigma, aims, Begin(h_enc, c_enc, h_dec, c_dec, canvas[-1])
+        outputs = _Fused.apply(settings, noise, images, label, *initial, *weights)
+    canvas, mu, log_sigma, raw, h_enc, c_enc, h_dec, c_dec = outputs  # type: ignore[misc]
+    return canvas, mu, log_sigma, raw, FusedState(h_enc, c_enc, h_dec, c_dec, canvas[-1])

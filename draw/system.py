@@ -10,7 +10,7 @@ from torch import Tensor
 
 from saccade.draw import loss as objective
 from saccade.draw.config import Config
-from saccade.draw.model import Draw, Scene, Step
+from saccade.draw.model import Context, Draw, Step
 from saccade.draw.painter import Painter
 from saccade.draw.picture import picture, tile
 from saccade.images.config import ImageData, ImageFacts
@@ -22,7 +22,7 @@ from saccade.pipeline.contract import AnySource, Episode, Loss, Trace
 from saccade.pipeline.trained import Trained
 from saccade.recurrent.core import AnyCore
 
-DrawEpisode = Episode[Tensor, Scene, Tensor]
+DrawEpisode = Episode[Tensor, Context, Tensor]
 """Noise [T, B, Z], images and labels as context, labels [B]; with S samples B is S times the batch."""
 
 ROWS = 500
@@ -68,7 +68,7 @@ class DrawSystem(ImageSystem[Config, Step]):
         """Draw the latents' noise [T, B, Z]. With S samples the batch is repeated S times, sample by sample."""
         images, labels = batch.images.repeat(config.samples, 1, 1, 1), batch.labels.repeat(config.samples)
         noise = torch.randn(steps_at(config, progress), len(images), config.latent, generator=generator)
-        return Episode(noise.to(images.device), Scene(images, labels), labels)
+        return Episode(noise.to(images.device), Context(images, labels), labels)
 
     def loss(self, outputs: Step, episode: DrawEpisode, config: Config) -> Loss:
         """The bound, nats an image."""

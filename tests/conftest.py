@@ -8,7 +8,15 @@ import torch
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
-install_import_hook("saccade.recurrent", "beartype.beartype")  # types and shapes are checked at every call
+CHECKED = [
+    "saccade.recurrent",
+    *(f"saccade.glimpse.{name}" for name in ("loss", "model", "sensor")),
+    *(f"saccade.draw.{name}" for name in ("loss", "model", "sampling", "windows")),
+    "saccade.adding.model",
+    "saccade.baseline.model",
+    "saccade.images.canvas",
+]
+install_import_hook(CHECKED, "beartype.beartype")  # types and shapes are checked at every call
 
 settings.register_profile("steady", derandomize=True, deadline=None)  # the same examples in every run, on any machine
 settings.load_profile("steady")

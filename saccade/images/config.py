@@ -8,51 +8,51 @@ from pydantic.dataclasses import dataclass
 from saccade.pipeline.config import STRICT
 from saccade.pipeline.systems import Facts
 
-LAID_OUT = ("translated", "cluttered", "pairs")
-"""Data sets of MNIST's digits on larger canvases, which are drawn anew for every batch."""
+ON_CANVASES = ("translated", "cluttered", "pairs")
+"""Datasets of digits on larger canvases; every batch has new canvases."""
 
-DATASETS = ("digits", "mnist", *LAID_OUT)
+DATASETS = ("digits", "mnist", *ON_CANVASES)
 
 
 @dataclass(frozen=True, config=STRICT)
 class ImageData:
-    """Which images to learn from, and how they are laid out."""
+    """The dataset and its preparation."""
 
     dataset: str = "digits"
-    """Images to use: digits (embedded), mnist, translated, cluttered, pairs (two digits), or folder:PATH with a folder
-    per class."""
+    """Dataset: digits (embedded), mnist, translated, cluttered, pairs (two digits), or folder:PATH with a folder per
+    class."""
 
     data_dir: str | None = None
     """Folder of downloaded data; without it SACCADE_DATA, and without that ~/.cache/saccade."""
 
     validation: int = Field(default=0, ge=0)
-    """Training images held back for choosing settings, drawn by the seed; 0 trains on all of them."""
+    """Number of training images held out for choosing settings, selected by the seed; 0 trains on all images."""
 
     canvas: int = Field(default=60, ge=28, le=4096)
-    """Height and width in pixels of the images of translated, cluttered and pairs."""
+    """Height and width of the canvas in pixels (translated, cluttered, pairs)."""
 
     pieces: int = Field(default=4, ge=0, le=1000)
-    """Pieces of other digits scattered over a cluttered image."""
+    """Number of pieces of other digits on the canvas (cluttered)."""
 
     pool: Literal["mnist", "digits"] = "mnist"
-    """Whose digits the images of translated, cluttered and pairs show."""
+    """Source of the digits on canvases: mnist, or the embedded digits."""
 
     smallest: int = Field(default=28, ge=4)
-    """Least side in pixels to which the digits of such images are brought, each size as likely as any other; an MNIST
-    image, border included, has 28."""
+    """Smallest digit size in pixels; sizes are uniform between smallest and largest. An MNIST image, border included,
+    has 28."""
 
     largest: int = Field(default=28, ge=4)
-    """Greatest side of these digits."""
+    """Largest digit size in pixels."""
 
     piece_size: int = Field(default=8, ge=1, le=28)
-    """Height and width in pixels of such a piece."""
+    """Height and width of a piece in pixels (cluttered)."""
 
     shift: int = Field(default=0, ge=0)
-    """Augmentation: training images are moved by up to this many pixels, both ways."""
+    """Augmentation: shift training images by up to this many pixels, horizontally and vertically."""
 
     binarise: Literal["none", "fixed", "dynamic", "auto"] = "none"
-    """Black and white, each pixel white with its grey level as probability: drawn once, or anew for every batch (as
-    canvases that are themselves new always are); auto: as the model's likelihood wants it, none or fixed."""
+    """Make images black and white, each pixel white with its grey level as probability: fixed samples once, dynamic
+    for every batch (canvases always are); auto follows the model's likelihood: none or fixed."""
 
     @field_validator("dataset")
     @classmethod
@@ -63,7 +63,7 @@ class ImageData:
 
 
 class Shape(NamedTuple):
-    """Size of the images and number of their classes; height and width in pixels."""
+    """Size of the images in pixels, and the number of classes."""
 
     channels: int
     height: int
@@ -82,7 +82,7 @@ ClassName = Annotated[str, AfterValidator(_printable)]
 
 @dataclass(frozen=True, config=STRICT)
 class ImageFacts(Facts):
-    """What a network must know of its images, and the names of the classes."""
+    """Size of the images, and the names of the classes."""
 
     channels: int = Field(ge=1, le=4)
     """Colour channels: 1 grey, 3 RGB."""

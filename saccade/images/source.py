@@ -4,23 +4,23 @@ All images of a source are one uint8 tensor [N, C, H, W] on the device.
 """
 
 from collections.abc import Iterator
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from saccade.errors import InputError
-from saccade.images import canvas
+from saccade.images.canvas import CanvasConfig, compose, pair_names, places, shifted
 from saccade.images.class_folders import load_folder
-from saccade.images.config import DATASETS, LAID_OUT, ImageData, ImageFacts
+from saccade.images.config import DATASETS, ON_CANVASES, ImageData, ImageFacts
 from saccade.images.digits import load_digits
 from saccade.images.mnist import SIDE, load_mnist
 from saccade.images.picture_files import Images
 from saccade.pipeline.contract import Split
 from saccade.pipeline.data.seeded_random import integers, permutation
 
-FROZEN = 10_000
-"""Canvases in a held-out set of `translated`, `cluttered` or `pairs`."""
+HELD_OUT_CANVASES = 10_000
+"""Number of canvases in a held-out set of `translated`, `cluttered` or `pairs`."""
 
 
 class ImageBatch(NamedTuple):
@@ -44,27 +44,27 @@ class ImageSource:
         *,
         validation: int = 0,
         shift: int = 0,
-        scene: canvas.Scene | None = None,
+        canvas: CanvasConfig | None = None,
         binarise: Literal["none", "fixed", "dynamic"] = "none",
         device: torch.device | str = "cpu",
     ) -> None:
-        _check(train, validation, shift, scene)
+        _check(train, validation, shift, canvas)
         order = permutation(seed, "validation split", 0, len(train.labels))
-        self._binarised, anew = binarise != "none", binarise == "dynamic" or scene is not None
-        drawn = train
-        if self._binarised and scene is None:
-            drawn, test = black_and_white(train, "train"), black_and_white(test, "test")
-        self._train = _take(train if anew else drawn, order[validation:].sort().values, device)
-        self._held = {"validation": _take(drawn, order[:validation].sort().values, device), "test": _to(test, device)}
-        self._whiten = self._binarised and anew
-        self._seed, self._shift, self._scene = seed, shift, scene
-        channels, height, width = train.pixels.shape[1:] if scene is None else (1, scene.size, scene.size)
+        self._binarised, every_batch = binarise != "none", binarise == "dynamic" or canvas is not None
+        fixed = train
+        if self._binarised and canvas is None:
+            fixed, test = black_and_white(train, "train"), black_and_white(test, "test")
+        self._train = _take(train if every_batch else fixed, order[validation:].sort().values, device)
+        self._held = {"validation": _take(fixed, order[:validation].sort().values, device), "test": _to(test, device)}
+        self._binarise_every_batch = self._binarised and every_batch
+        self._seed, self._shift, self._canvas = seed, shift, canvas
+        channels, height, width = train.pixels.shape[1:] if canvas is None else (1, canvas.size, canvas.size)
         self.facts = ImageFacts(channels, height, width, classes)
         self.examples = len(self._train.labels)
         self._epoch: tuple[int, Tensor] = (-1, torch.empty(0))
 
     def batch(self, step: int, size: int) -> ImageBatch:
-        """Training batch number `step`; an epoch has examples // size of them, each example in one at most.
+        """Return training batch number `step`; an epoch has examples // size batches, each example in one at most.
 
         Raises:
             InputError: the batch is larger than the training set.
@@ -79,33 +79,33 @@ class ImageSource:
         if self._shift:
             moved = integers(self._seed, "shift", step, size, [2 * self._shift + 1] * 2).to(pixels.device)
             down, right = (moved - self._shift).unbind(1)
-            pixels = canvas.shift(pixels, down, right, self._shift)
-        if self._whiten:
-            pixels = whiten(pixels, self._seed, "binarise", step)
+            pixels = shifted(pixels, down, right, self._shift)
+        if self._binarise_every_batch:
+            pixels = binarised(pixels, self._seed, "binarise", step)
         return ImageBatch(_float(pixels), labels, self._places(chosen, step))
 
     def stored(self, size: int = 1000) -> Iterator[ImageBatch]:
-        """All training images in the order in which they are kept, each once and unmoved, `size` at a time.
+        """Yield all training images once, in storage order and without shifts, `size` at a time.
 
         Raises:
-            InputError: the images are composed anew for every batch.
+            InputError: the dataset makes new canvases for every batch.
         """
-        if self._scene is not None:
-            found = "canvases drawn anew for every batch"
-            raise InputError("a fixed set of training images", found, "this works for the other datasets alone")
+        if self._canvas is not None:
+            do = "use a dataset of fixed images: digits, mnist or folder:PATH"
+            raise InputError("a fixed set of training images", "new canvases for every batch", do)
         for pixels, labels in zip(self._train.pixels.split(size), self._train.labels.split(size), strict=True):
             yield ImageBatch(_float(pixels), labels)
 
     @property
     def device(self) -> torch.device:
-        """Where the images live."""
+        """The device of the images."""
         return self._train.pixels.device
 
     def held_out(self, split: Split) -> ImageBatch:
-        """A whole held-out set, made of images that no training batch holds.
+        """Return a whole held-out set, made of images that no training batch holds.
 
-        The canvases of `translated`, `cluttered` and `pairs` are 10,000, drawn by a fixed seed from the held-out digits
-        alone.
+        For `translated`, `cluttered` and `pairs`: 10,000 canvases, composed with a fixed seed from the held-out
+        digits alone.
 
         Raises:
             InputError: no validation images were held out.
@@ -113,23 +113,23 @@ class ImageSource:
         images = self._held[split]
         if len(images.labels) == 0:
             raise InputError("validation images", "none held out", "train with --validation, e.g. --validation 5000")
-        if self._scene is not None:
-            places = None if self._scene.pair else frozen_places(images, self._scene, split)
-            images = frozen(images, self._scene, split)
+        if self._canvas is not None:
+            places = None if self._canvas.pair else held_out_places(images, self._canvas, split)
+            images = held_out_canvases(images, self._canvas, split)
             images = black_and_white(images, f"{split} canvases") if self._binarised else images
             return ImageBatch(_float(images.pixels), images.labels, places)
         return ImageBatch(_float(images.pixels), images.labels)
 
     def _images(self, chosen: Tensor, step: int) -> Images:
-        if self._scene is not None:
-            return canvas.compose(self._train, chosen, self._scene, self._seed, "canvas", step)
+        if self._canvas is not None:
+            return compose(self._train, chosen, self._canvas, self._seed, "canvas", step)
         return Images(*(part.index_select(0, chosen) for part in self._train))
 
     def _places(self, chosen: Tensor, step: int) -> Tensor | None:
-        """Return the places of a training batch's digits: known where they are laid out, one on each canvas."""
-        if self._scene is None or self._scene.pair or self._shift:
+        """Return the places of a training batch's digits: known on canvases with one digit each."""
+        if self._canvas is None or self._canvas.pair or self._shift:
             return None
-        return canvas.places(self._train, chosen, self._scene, self._seed, "canvas", step)
+        return places(self._train, chosen, self._canvas, self._seed, "canvas", step)
 
     def _order(self, epoch: int) -> Tensor:
         known, order = self._epoch  # taken once: another thread may ask for another epoch meanwhile
@@ -139,97 +139,108 @@ class ImageSource:
         return order
 
 
-def frozen(images: Images, scene: canvas.Scene, split: Split, count: int = FROZEN) -> Images:
-    """`count` canvases uint8 [count, 1, size, size] of held-out images, the same in every run; image i's digit (of a
-    pair, the first) is i."""
+def held_out_canvases(images: Images, canvas: CanvasConfig, split: Split, count: int = HELD_OUT_CANVASES) -> Images:
+    """Compose canvases uint8 [count, 1, size, size] from held-out images, the same in every run.
+
+    Canvas i shows image i (of a pair, as its first digit).
+    """
     chunks, labels = [], []
     for start, chosen in _thousands(images, count):
-        made = canvas.compose(images, chosen, scene, 0, f"frozen {split}", start)
+        made = compose(images, chosen, canvas, 0, f"frozen {split}", start)
         chunks.append(made.pixels.to(torch.uint8))
         labels.append(made.labels)
     return Images(torch.cat(chunks), torch.cat(labels))
 
 
-def frozen_places(images: Images, scene: canvas.Scene, split: Split, count: int = FROZEN) -> Tensor:
-    """Return the places of the digits on the `frozen` canvases, as `canvas.places` gives them [count, 2]."""
+def held_out_places(images: Images, canvas: CanvasConfig, split: Split, count: int = HELD_OUT_CANVASES) -> Tensor:
+    """Return the places of the digits on the `held_out_canvases`, as `canvas.places` gives them [count, 2]."""
     parts = _thousands(images, count)
-    return torch.cat([canvas.places(images, chosen, scene, 0, f"frozen {split}", start) for start, chosen in parts])
+    return torch.cat([places(images, chosen, canvas, 0, f"frozen {split}", start) for start, chosen in parts])
 
 
 def _thousands(images: Images, count: int) -> Iterator[tuple[int, Tensor]]:
-    """Yield the images that the frozen canvases show, a thousand at a time, with the number of each part's first."""
+    """Yield the images that the held-out canvases show, a thousand at a time, with the number of each part's first."""
     for start in range(0, count, 1000):
         yield start, torch.arange(start, min(start + 1000, count), device=images.labels.device) % len(images.labels)
 
 
-def whiten(pixels: Tensor, seed: int, purpose: str, step: int) -> Tensor:
-    """Every pixel 255 with its grey level / 255 as probability, else 0."""
+def binarised(pixels: Tensor, seed: int, purpose: str, step: int) -> Tensor:
+    """Set every pixel to 255 with probability grey level / 255, else to 0."""
     drawn = integers(seed, purpose, step, pixels.numel(), [255]).view(pixels.shape).to(pixels.device)
     return (drawn < pixels).to(torch.uint8) * 255
 
 
 def black_and_white(images: Images, name: str) -> Images:
-    """A whole set, binarised once and for all: the same in every run."""
+    """Binarise a whole set with a fixed seed: the same in every run."""
     chunks = images.pixels.split(1000)
-    drawn = [whiten(chunk, 0, f"binarised {name}", i) for i, chunk in enumerate(chunks)]
-    return Images(torch.cat(drawn), images.labels)
+    made = [binarised(chunk, 0, f"binarised {name}", i) for i, chunk in enumerate(chunks)]
+    return Images(torch.cat(made), images.labels)
 
 
 def load_images(config: ImageData, seed: int, device: torch.device | str = "cpu") -> ImageSource:
-    """The source that a config names.
+    """Load the source that a config names.
 
     Raises:
-        InputError: an unknown dataset, a missing, damaged or unfit file, a split that leaves nothing; or `binarise`
-            left to a model, which its system decides.
+        InputError: an unknown dataset, a missing, damaged or unfit file, a split that leaves nothing; or `binarise` is
+            "auto", which the system must replace first.
     """
     if config.binarise == "auto":
-        raise InputError("binarise none, fixed or dynamic", "'auto'", "name one")
-    scene = None
+        raise InputError("binarise none, fixed or dynamic", "'auto'", "choose one of them")
+    canvas = None
     name, _, path = config.dataset.partition(":")
     classes = tuple(str(digit) for digit in range(10))
     if name == "folder" and path:
         train, test, classes = load_folder(path)
-    elif config.dataset == "digits" or (config.dataset in LAID_OUT and config.pool == "digits"):
+    elif config.dataset == "digits" or (config.dataset in ON_CANVASES and config.pool == "digits"):
         train, test = load_digits()
-    elif config.dataset == "mnist" or config.dataset in LAID_OUT:
+    elif config.dataset == "mnist" or config.dataset in ON_CANVASES:
         train, test = load_mnist(config.data_dir)
     else:
         raise InputError(f"a dataset: {', '.join(DATASETS)} or folder:PATH", repr(config.dataset), "name one of them")
-    if config.dataset in LAID_OUT:
-        scene = _scene(config)
-        classes = canvas.pair_names(classes) if scene.pair else classes
-    options: dict[str, Any] = {"validation": config.validation, "shift": config.shift, "scene": scene, "device": device}
-    options["binarise"] = config.binarise
-    return ImageSource(train, test, classes, seed, **options)
+    if config.dataset in ON_CANVASES:
+        canvas = _canvas(config)
+        classes = pair_names(classes) if canvas.pair else classes
+    return ImageSource(
+        train,
+        test,
+        classes,
+        seed,
+        validation=config.validation,
+        shift=config.shift,
+        canvas=canvas,
+        binarise=config.binarise,
+        device=device,
+    )
 
 
-def _check(train: Images, validation: int, shift: int, scene: canvas.Scene | None) -> None:
-    """What the config alone cannot know: whether its numbers fit the images."""
+def _check(train: Images, validation: int, shift: int, canvas: CanvasConfig | None) -> None:
+    """Check that the settings fit the images."""
     count, side = len(train.labels), min(train.pixels.shape[2:])
     if not 0 <= validation < count:
         raise InputError(f"0 to {count - 1} validation images of {count}", str(validation), "change --validation")
     if not 0 <= shift < side:
         raise InputError(f"a shift of 0 to {side - 1} pixels for images of {side}", str(shift), "change --shift")
-    if scene and scene.sides and scene.sides[0] > scene.sides[1]:
-        found = f"{scene.sides[0]} and {scene.sides[1]} pixels"
+    if canvas and canvas.sides and canvas.sides[0] > canvas.sides[1]:
+        found = f"{canvas.sides[0]} and {canvas.sides[1]} pixels"
         raise InputError("a smallest digit no larger than the largest", found, "change --smallest or --largest")
-    side_of_largest = scene.sides[1] if scene and scene.sides else side
-    if scene and scene.size < side_of_largest:
-        raise InputError(f"a canvas of at least {side_of_largest} pixels", str(scene.size), "change --canvas")
-    if scene and scene.pieces and not 1 <= scene.piece_size <= side:
-        raise InputError(f"pieces of 1 to {side} pixels", str(scene.piece_size), "change --piece-size")
-    if scene and scene.pieces < 0:
-        raise InputError("0 pieces or more", str(scene.pieces), "change --pieces")
+    side_of_largest = canvas.sides[1] if canvas and canvas.sides else side
+    if canvas and canvas.size < side_of_largest:
+        raise InputError(f"a canvas of at least {side_of_largest} pixels", str(canvas.size), "change --canvas")
+    if canvas and canvas.pieces and not 1 <= canvas.piece_size <= side:
+        raise InputError(f"pieces of 1 to {side} pixels", str(canvas.piece_size), "change --piece-size")
+    if canvas and canvas.pieces < 0:
+        raise InputError("0 pieces or more", str(canvas.pieces), "change --pieces")
 
 
-def _scene(config: ImageData) -> canvas.Scene:
+def _canvas(config: ImageData) -> CanvasConfig:
+    """Return the canvases of a dataset of digits on canvases."""
     pieces, pair = config.pieces if config.dataset == "cluttered" else 0, config.dataset == "pairs"
     sides = None if config.smallest == config.largest == SIDE else (config.smallest, config.largest)
-    return canvas.Scene(config.canvas, pieces, config.piece_size, pair, sides)
+    return CanvasConfig(config.canvas, pieces, config.piece_size, pair, sides)
 
 
 def _float(pixels: Tensor) -> Tensor:
-    """Pixel values 0 ... 255 as float32 in [0, 1]."""
+    """Convert pixel values 0 ... 255 to float32 in [0, 1]."""
     return pixels.to(torch.float32).div_(255)
 
 

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
-from saccade.draw.completion import Filling, Posterior, complete
+from saccade.draw.completion import MaskedDraw, Posterior, complete
 from saccade.draw.config import Config
-from saccade.draw.model import Draw, Scene
+from saccade.draw.model import Context, Draw
 from saccade.draw.system import SYSTEM
 from saccade.images.config import Shape
 from saccade.recurrent.unroll import unroll
@@ -41,18 +41,18 @@ def unfinished(shape: Shape = SHAPE) -> tuple[Tensor, Tensor]:
 
 def posterior(config: Config, count: int = 3) -> Posterior:
     image, given = unfinished()
-    scene = Scene(image.expand(count, -1, -1, -1), torch.full((count,), -1))
+    context = Context(image.expand(count, -1, -1, -1), torch.full((count,), -1))
     generator = torch.Generator().manual_seed(2)
-    return Posterior(model(config), config, scene, given.expand(count, 1, -1, -1), generator)
+    return Posterior(model(config), config, context, given.expand(count, 1, -1, -1), generator)
 
 
 @pytest.mark.parametrize("attention", [True, False])
 def test_with_everything_given_it_is_draw(attention: bool) -> None:
     core, (image, given) = model(Config(attention=attention, **SMALL)), unfinished()
     noise = torch.randn(4, 1, 4, generator=torch.Generator().manual_seed(0))
-    scene = Scene(image[None], torch.tensor([0]))
-    whole, _ = unroll(core, noise, core.initial_state(1), scene)
-    filled, _ = unroll(Filling(core), noise, core.initial_state(1), (scene, torch.ones_like(given)[None, None]))
+    context = Context(image[None], torch.tensor([0]))
+    whole, _ = unroll(core, noise, core.initial_state(1), context)
+    filled, _ = unroll(MaskedDraw(core), noise, core.initial_state(1), (context, torch.ones_like(given)[None, None]))
     for found, expected in zip(filled, whole, strict=True):
         torch.testing.assert_close(found, expected)
 
@@ -76,9 +76,9 @@ def test_the_encoder_sees_no_error_where_nothing_is_given() -> None:
     core.read.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[:2]))
     canvases: list[Tensor] = [core.generator.canvas[None]]
     noise = torch.randn(4, 1, 4, generator=torch.Generator().manual_seed(0))
-    scene = Scene(image[None], torch.tensor([-1]))
+    context = Context(image[None], torch.tensor([-1]))
     record = lambda state: canvases.append(state.generator.canvas)  # noqa: E731
-    unroll(Filling(core), noise, core.initial_state(1), (scene, given[None, None]), on_state=record)
+    unroll(MaskedDraw(core), noise, core.initial_state(1), (context, given[None, None]), on_state=record)
     for (x, error), canvas in zip(seen, canvases, strict=False):
         assert torch.equal(error, torch.where(given, image - torch.sigmoid(canvas), 0.0))
         assert torch.equal(x, torch.where(given, image, torch.sigmoid(canvas)))
@@ -99,7 +99,7 @@ def test_the_latents_that_draw_come_from_the_posterior_whose_bound_is_taken() ->
     drawn, _ = unroll(generate, z, generate.initial_state(3))
     torch.testing.assert_close(drawn.canvas, step.canvas)
     wrong, kl = q.explain(step)
-    nats = -Bernoulli(logits=step.canvas[-1]).log_prob(q.scene.images)[:, :, :5].flatten(1).sum(1)
+    nats = -Bernoulli(logits=step.canvas[-1]).log_prob(q.context.images)[:, :, :5].flatten(1).sum(1)
     torch.testing.assert_close(wrong, nats)
     exact = kl_divergence(Normal(step.mu, step.log_sigma.exp()), Normal(0.0, 1.0)).sum((0, 2))
     torch.testing.assert_close(kl, exact)
@@ -123,7 +123,7 @@ def test_the_refined_bound_stays_above_the_evidence() -> None:
     with torch.no_grad():
         wrong, kl = q.explain(q.draw()[0])
     z = torch.linspace(-8, 8, 2001)
-    generate, images = q.core.draw.generator, q.scene.images[:1].expand(2001, -1, -1, -1)
+    generate, images = q.core.draw.generator, q.context.images[:1].expand(2001, -1, -1, -1)
     drawn, _ = unroll(generate, z[None, :, None], generate.initial_state(2001))
     likelihood = Bernoulli(logits=drawn.canvas[-1]).log_prob(images)[:, :, :5].flatten(1).sum(1)
     evidence = torch.logsumexp(likelihood + Normal(0.0, 1.0).log_prob(z), 0) + torch.log(torch.tensor(16 / 2000))
@@ -153,8 +153,8 @@ def test_what_is_reported_is_what_is_drawn() -> None:
 def test_a_network_with_labels_ends_in_the_classes_that_explain_best() -> None:
     config, (image, given) = Config(labelled=True, **SMALL), unfinished()
     core, labels = model(config), torch.tensor([0, 1, 2, 0, 1, 2])  # every class as often, twice as many as are wanted
-    scene = Scene(image.expand(6, -1, -1, -1), labels)
-    q = Posterior(core, config, scene, given.expand(6, 1, -1, -1), torch.Generator().manual_seed(5))
+    context = Context(image.expand(6, -1, -1, -1), labels)
+    q = Posterior(core, config, context, given.expand(6, 1, -1, -1), torch.Generator().manual_seed(5))
     q.refine(2)
     with torch.no_grad():
         bounds = sum(q.explain(q.draw()[0]))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from saccade.draw.config import Config
 from saccade.draw.loss import bound
-from saccade.draw.model import Draw, Scene
+from saccade.draw.model import Context, Draw
 from saccade.draw.system import SYSTEM, steps_at
 from saccade.errors import InputError
 from saccade.images.config import Shape
@@ -38,11 +38,11 @@ def model(config: Config, shape: Shape, dtype: torch.dtype = torch.float32) -> D
     return core
 
 
-def example(shape: Shape, config: Config, dtype: torch.dtype = torch.float32, count: int = 3) -> tuple[Tensor, Scene]:
+def example(shape: Shape, config: Config, dtype: torch.dtype = torch.float32, count: int = 3) -> tuple[Tensor, Context]:
     generator = torch.Generator().manual_seed(1)
     images = torch.rand(count, *shape[:3], generator=generator, dtype=dtype)
     noise = torch.randn(config.steps, count, config.latent, generator=generator, dtype=dtype)
-    return noise, Scene(images, torch.arange(count) % shape.classes)
+    return noise, Context(images, torch.arange(count) % shape.classes)
 
 
 @pytest.mark.parametrize("shape", [Shape(1, 9, 9, 10), Shape(3, 8, 11, 10)], ids=["grey", "colour, not square"])
@@ -51,12 +51,12 @@ def example(shape: Shape, config: Config, dtype: torch.dtype = torch.float32, co
 def test_every_step_is_the_papers(shape: Shape, attention: bool, dtype: torch.dtype, tolerance: float) -> None:
     config = Config(steps=5, attention=attention, **SMALL)
     core = model(config, shape, dtype)
-    noise, scene = example(shape, config, dtype)
+    noise, context = example(shape, config, dtype)
     states: list[Any] = []
-    outputs, _ = unroll(core, noise, core.initial_state(3), scene, on_state=states.append)
+    outputs, _ = unroll(core, noise, core.initial_state(3), context, on_state=states.append)
     weights = {name: tensor.detach().numpy() for name, tensor in core.state_dict().items()}
     counts = (config.read, config.write) if attention else (None, None)
-    expected = transcription.unroll(weights, scene.images.numpy(), noise.numpy(), counts)
+    expected = transcription.unroll(weights, context.images.numpy(), noise.numpy(), counts)
     found = {
         "canvas": outputs.canvas,
         "mu": outputs.mu,
@@ -75,9 +75,9 @@ def test_the_windows_of_the_trace_are_in_image_coordinates() -> None:
     with torch.no_grad():
         linear.get_parameter("weight").zero_()
         linear.get_parameter("bias").copy_(torch.tensor([0.5, -0.25, 0.0, -1.0, 0.7]))
-    noise, scene = example(shape, config)
+    noise, context = example(shape, config)
     x, y, half_width, half_height, sigma, gamma = (
-        unroll(core, noise, core.initial_state(3), scene)[0].write[0, 0].tolist()
+        unroll(core, noise, core.initial_state(3), context)[0].write[0, 0].tolist()
     )
     stride = 8 / 3 * np.exp(-1)
     assert ((x + 1) * 4.5 - 0.5, (y + 1) * 4.5 - 0.5) == pytest.approx((5 * 1.5 - 1, 5 * 0.75 - 1))  # 0-based pixels
@@ -110,15 +110,15 @@ def test_the_gradients_of_the_modules_are_right(part: str) -> None:
 def test_no_parameters_give_a_number_that_is_none(size: float) -> None:
     shape, config = Shape(1, 9, 9, 10), Config(steps=3, **SMALL)
     core = model(config, shape)
-    noise, scene = example(shape, config)
+    noise, context = example(shape, config)
     biases = [core.get_parameter(f"{name}.attention.linear.bias") for name in ("read", "generator.write")]
     for sign in (-1, 1):
         for entry in range(5):
             with torch.no_grad():
                 for bias in biases:
                     bias[entry] = sign * size
-            outputs, _ = unroll(core, noise, core.initial_state(3), scene)
-            loss = bound(outputs, scene.images, config).total
+            outputs, _ = unroll(core, noise, core.initial_state(3), context)
+            loss = bound(outputs, context.images, config).total
             assert loss.isfinite()
             loss.backward()
             assert all(p.grad.isfinite().all() for p in core.parameters() if p.grad is not None)
@@ -128,8 +128,8 @@ def test_no_parameters_give_a_number_that_is_none(size: float) -> None:
 def test_one_step_one_filter_and_a_filter_for_every_pixel(settings: dict[str, int]) -> None:
     shape, config = Shape(1, 9, 9, 10), Config(**{"steps": 3, **SMALL, **settings})  # type: ignore[arg-type]
     core = model(config, shape)
-    noise, scene = example(shape, config, count=1)
-    outputs, _ = unroll(core, noise, core.initial_state(1), scene)
+    noise, context = example(shape, config, count=1)
+    outputs, _ = unroll(core, noise, core.initial_state(1), context)
     assert all(leaf.isfinite().all() for leaf in named_tensors(outputs).values())
 
 
@@ -141,10 +141,10 @@ def test_a_window_larger_than_the_image_is_refused() -> None:
 def test_truncation_cuts_memory_and_spares_the_canvas() -> None:
     shape, config = Shape(1, 9, 9, 10), Config(steps=6, **SMALL)
     core = model(config, shape)
-    noise, scene = example(shape, config)
-    loss = lambda outputs: bound(outputs._replace(mu=outputs.mu[-1:]), scene.images, config).total  # noqa: E731
-    whole = gradient_flow(core, noise, scene, loss, batch_size=3)
-    cut = gradient_flow(core, noise, scene, loss, batch_size=3, detach_every=2)
+    noise, context = example(shape, config)
+    loss = lambda outputs: bound(outputs._replace(mu=outputs.mu[-1:]), context.images, config).total  # noqa: E731
+    whole = gradient_flow(core, noise, context, loss, batch_size=3)
+    cut = gradient_flow(core, noise, context, loss, batch_size=3, detach_every=2)
     assert whole.keys() == cut.keys()
     assert (cut["generator.canvas"] > 0).all()  # every stroke still feels the final canvas
     assert (cut["generator.decoder.h"] > 0).all()  # and so does the decoder that placed it
@@ -152,26 +152,26 @@ def test_truncation_cuts_memory_and_spares_the_canvas() -> None:
         assert cut["encoder.c"][end] < whole["encoder.c"][end]
     assert all(
         leaf.grad_fn is None
-        for name, leaf in named_tensors(core.detach(last(core, noise, scene))).items()
+        for name, leaf in named_tensors(core.detach(last(core, noise, context))).items()
         if "canvas" not in name
     )
-    assert core.detach(last(core, noise, scene)).generator.canvas.grad_fn is not None
+    assert core.detach(last(core, noise, context)).generator.canvas.grad_fn is not None
 
 
-def last(core: Draw, noise: Tensor, scene: Scene) -> Any:
-    return unroll(core, noise, core.initial_state(3), scene)[1]
+def last(core: Draw, noise: Tensor, context: Context) -> Any:
+    return unroll(core, noise, core.initial_state(3), context)[1]
 
 
 def test_the_generator_alone_repeats_what_draw_drew_from_the_same_latents() -> None:
     shape, config = Shape(1, 9, 9, 10), Config(steps=4, labelled=True, **SMALL)
     core = model(config, shape)
-    noise, scene = example(shape, config)
-    drawn, _ = unroll(core, noise, core.initial_state(3), scene)
+    noise, context = example(shape, config)
+    drawn, _ = unroll(core, noise, core.initial_state(3), context)
     z = drawn.mu + drawn.log_sigma.exp() * noise
-    again, _ = unroll(core.generator, z, core.generator.initial_state(3), scene.labels)
+    again, _ = unroll(core.generator, z, core.generator.initial_state(3), context.labels)
     torch.testing.assert_close(again.canvas, drawn.canvas)
     torch.testing.assert_close(again.write, drawn.write)
-    other, _ = unroll(core.generator, z, core.generator.initial_state(3), (scene.labels + 1) % 10)
+    other, _ = unroll(core.generator, z, core.generator.initial_state(3), (context.labels + 1) % 10)
     assert not torch.allclose(other.canvas, drawn.canvas)
 
 
@@ -186,9 +186,9 @@ def test_an_unknown_label_is_no_class() -> None:
 def test_a_fresh_model_begins_with_the_mean_image() -> None:
     shape, config = Shape(1, 9, 9, 10), Config(**SMALL)
     core = model(config, shape)
-    _, scene = example(shape, config, count=50)
-    SYSTEM.prime(core, ImageBatch(*scene))
-    torch.testing.assert_close(torch.sigmoid(core.generator.canvas), scene.images.mean(0))
+    _, context = example(shape, config, count=50)
+    SYSTEM.prime(core, ImageBatch(*context))
+    torch.testing.assert_close(torch.sigmoid(core.generator.canvas), context.images.mean(0))
 
 
 def test_steps_grow_geometrically_and_stay() -> None:
@@ -201,10 +201,10 @@ def test_steps_grow_geometrically_and_stay() -> None:
 def test_autocast_keeps_canvas_cell_and_windows_in_full_precision() -> None:
     shape, config = Shape(1, 9, 9, 10), Config(steps=3, **SMALL)
     core = model(config, shape)
-    noise, scene = example(shape, config)
+    noise, context = example(shape, config)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        outputs, state = unroll(core, noise, core.initial_state(3), scene)
-    exact, _ = unroll(core, noise, core.initial_state(3), scene)
+        outputs, state = unroll(core, noise, core.initial_state(3), context)
+    exact, _ = unroll(core, noise, core.initial_state(3), context)
     assert {leaf.dtype for leaf in named_tensors(outputs).values()} == {torch.float32}
     assert {leaf.dtype for leaf in named_tensors(state).values()} == {torch.float32}
     map_tensors(lambda a, b: torch.testing.assert_close(a, b, atol=0.1, rtol=0.1), outputs, exact)

@@ -14,7 +14,7 @@ from saccade.glimpse.loss import advantages, expected, hybrid_loss, log_probabil
 from saccade.glimpse.model import RAM, fixed_scan
 from saccade.glimpse.reward import rewards
 from saccade.glimpse.system import SYSTEM as glimpse
-from saccade.images.canvas import Scene
+from saccade.images.canvas import CanvasConfig
 from saccade.images.config import ImageFacts, Shape
 from saccade.images.picture_files import Images
 from saccade.images.source import ImageBatch, ImageSource
@@ -189,7 +189,7 @@ def test_log_odds_are_those_of_the_true_class() -> None:
 @pytest.mark.parametrize("held", [None, "test", "validation"])
 def test_the_oracle_looks_where_the_generator_put_the_digit(held: Any) -> None:
     pool = Images(torch.full((40, 1, 28, 28), 255, dtype=torch.uint8), torch.arange(40) % 3)
-    source = ImageSource(pool, pool, ("a", "b", "c"), 3, validation=20, scene=Scene(60, 0, 8))
+    source = ImageSource(pool, pool, ("a", "b", "c"), 3, validation=20, canvas=CanvasConfig(60, 0, 8))
     batch = source.batch(5, 8) if held is None else source.held_out(held)
     assert batch.places is not None
     batch = ImageBatch(batch.images[:1500], batch.labels[:1500], batch.places[:1500])

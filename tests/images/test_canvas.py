@@ -28,13 +28,13 @@ def slow_shift(images: np.ndarray, down: list[int], right: list[int]) -> np.ndar
     return moved
 
 
-def slow_paint(pool: np.ndarray, chosen: list[int], where: canvas.Layout, scene: canvas.Scene) -> np.ndarray:
-    painted = np.zeros((len(chosen), 1, scene.size, scene.size), np.int64)
-    side, piece = pool.shape[-1], scene.piece_size
+def slow_paint(pool: np.ndarray, chosen: list[int], where: canvas.Placement, config: canvas.CanvasConfig) -> np.ndarray:
+    painted = np.zeros((len(chosen), 1, config.size, config.size), np.int64)
+    side, piece = pool.shape[-1], config.piece_size
     for b, digit in enumerate(chosen):
         top, left = int(where.top[b]), int(where.left[b])
         painted[b, 0, top : top + side, left : left + side] += pool[digit, 0]
-        for p in range(scene.pieces):
+        for p in range(config.pieces):
             other, cut_top, cut_left, top, left = (int(part[b, p]) for part in where[2:7])
             cut = pool[other, 0, cut_top : cut_top + piece, cut_left : cut_left + piece]
             painted[b, 0, top : top + piece, left : left + piece] += cut
@@ -47,7 +47,7 @@ def test_shift_is_numpys(data: st.DataObject, batch: int, channels: int, height:
     moves = st.lists(st.integers(-reach, reach), min_size=batch, max_size=batch)
     down, right = data.draw(moves), data.draw(moves)
     images = pictures(batch, channels, height, width)
-    moved = canvas.shift(images, torch.tensor(down), torch.tensor(right), reach)
+    moved = canvas.shifted(images, torch.tensor(down), torch.tensor(right), reach)
     np.testing.assert_array_equal(moved, slow_shift(images.numpy(), down, right))
 
 
@@ -56,25 +56,25 @@ def test_shift_is_numpys(data: st.DataObject, batch: int, channels: int, height:
     st.integers(1, 5), st.integers(2, 9), st.integers(0, 9), st.integers(0, 5), st.integers(1, 9), st.integers(0, 99)
 )
 def test_paint_is_numpys(batch: int, side: int, larger: int, pieces: int, piece: int, seed: int) -> None:
-    scene = canvas.Scene(side + larger, pieces, min(piece, side))
+    config = canvas.CanvasConfig(side + larger, pieces, min(piece, side))
     pool = pictures(4, 1, side, side, seed)
     chosen = integers(seed, "chosen", 0, batch, [4])[:, 0]
-    where = canvas.layout(chosen, 4, side, scene, seed, "test", 0)
-    painted = canvas.paint(pool, chosen, where, scene)
-    np.testing.assert_array_equal(painted, slow_paint(pool.numpy(), chosen.tolist(), where, scene))
+    where = canvas.random_placement(chosen, 4, side, config, seed, "test", 0)
+    painted = canvas.paint(pool, chosen, where, config)
+    np.testing.assert_array_equal(painted, slow_paint(pool.numpy(), chosen.tolist(), where, config))
 
 
 def test_sums_are_clipped_not_wrapped() -> None:
     pool = torch.full((2, 1, 28, 28), 200, dtype=torch.uint8)
-    scene, chosen = canvas.Scene(28, 6, 28), torch.tensor([0, 1])
-    where = canvas.layout(chosen, 2, 28, scene, 0, "test", 0)
-    assert canvas.paint(pool, chosen, where, scene).unique().tolist() == [255]
+    config, chosen = canvas.CanvasConfig(28, 6, 28), torch.tensor([0, 1])
+    where = canvas.random_placement(chosen, 2, 28, config, 0, "test", 0)
+    assert canvas.paint(pool, chosen, where, config).unique().tolist() == [255]
 
 
 def test_places_are_uniform_and_wholly_inside() -> None:
-    scene = canvas.Scene(60, 4, 8)
+    config = canvas.CanvasConfig(60, 4, 8)
     chosen = torch.arange(40_000) % 50
-    where = canvas.layout(chosen, 50, 28, scene, 3, "test", 0)
+    where = canvas.random_placement(chosen, 50, 28, config, 3, "test", 0)
     for part, rooms in zip(where[:7], (33, 33, 50, 21, 21, 53, 53), strict=True):
         counts = torch.bincount(part.flatten(), minlength=rooms).double()
         assert len(counts) == rooms
@@ -96,21 +96,23 @@ def test_digits_are_brought_to_their_sizes_in_the_middle_of_their_box() -> None:
 
 def test_digits_of_several_sizes_are_laid_out_and_others_stay_where_they_were() -> None:
     pool, chosen = torch.full((3, 1, 8, 8), 9, dtype=torch.uint8), torch.arange(600) % 3
-    mixed = canvas.Scene(40, 2, 4, sides=(4, 16))
-    where = canvas.layout(chosen, 3, 8, mixed, 0, "test", 0)
+    mixed = canvas.CanvasConfig(40, 2, 4, sides=(4, 16))
+    where = canvas.random_placement(chosen, 3, 8, mixed, 0, "test", 0)
     assert where.sides is not None
     assert where.sides.unique().tolist() == list(range(4, 17))
     assert int(where.top.max()) == 40 - 16
     areas = (canvas.paint(pool, chosen, where, mixed._replace(pieces=0)) > 0).sum((1, 2, 3))
     assert torch.equal(areas, where.sides**2)
-    plain = canvas.Scene(40, 2, 4)
-    once, again = (canvas.layout(chosen, 3, 8, scene, 0, "test", 0) for scene in (plain, plain._replace(sides=(8, 8))))
+    plain = canvas.CanvasConfig(40, 2, 4)
+    once, again = (
+        canvas.random_placement(chosen, 3, 8, config, 0, "test", 0) for config in (plain, plain._replace(sides=(8, 8)))
+    )
     assert all(torch.equal(a, b) for a, b in zip(once[:-1], again[:-1], strict=True))
 
 
 def test_pieces_come_from_other_digits() -> None:
     chosen = torch.arange(3000) % 3
-    where = canvas.layout(chosen, 3, 28, canvas.Scene(60, 4, 8), 0, "test", 0)
+    where = canvas.random_placement(chosen, 3, 28, canvas.CanvasConfig(60, 4, 8), 0, "test", 0)
     assert not (where.other == chosen[:, None]).any()
     assert where.other.unique().tolist() == [0, 1, 2]
 
@@ -124,9 +126,9 @@ def lone_pixels(count: int) -> Images:
 
 def test_a_pair_is_two_digits_that_add_up_where_they_overlap() -> None:
     """Every canvas tells by its light which two images it is made of; on one pixel both lie on top of each other."""
-    images, scene = lone_pixels(10), canvas.Scene(6, 0, 1, pair=True)
+    images, config = lone_pixels(10), canvas.CanvasConfig(6, 0, 1, pair=True)
     chosen = torch.arange(10).repeat(300)
-    pixels, labels = canvas.compose(images, chosen, scene, 5, "test", 0)
+    pixels, labels = canvas.compose(images, chosen, config, 5, "test", 0)
     assert pixels.shape == (3000, 1, 6, 6)
     names = canvas.pair_names(tuple("0123456789"))
     overlaps = 0
@@ -141,8 +143,8 @@ def test_a_pair_is_two_digits_that_add_up_where_they_overlap() -> None:
 
 
 def test_a_pairs_second_digit_and_place_are_independent_of_the_first() -> None:
-    images, scene = lone_pixels(6), canvas.Scene(5, 0, 1, pair=True)
-    pixels, _ = canvas.compose(images, torch.zeros(24_000, dtype=torch.int64), scene, 1, "test", 0)
+    images, config = lone_pixels(6), canvas.CanvasConfig(5, 0, 1, pair=True)
+    pixels, _ = canvas.compose(images, torch.zeros(24_000, dtype=torch.int64), config, 1, "test", 0)
     first = torch.tensor([(plane.flatten() == 1).nonzero()[:1].sum().item() for plane in pixels])
     apart = (pixels == 1).flatten(1).any(1)
     counts = torch.zeros(25, 25)
@@ -160,7 +162,9 @@ def test_a_pairs_second_digit_and_place_are_independent_of_the_first() -> None:
 
 def test_pairs_are_clipped_not_wrapped() -> None:
     images = Images(torch.full((2, 1, 28, 28), 200, dtype=torch.uint8), torch.tensor([3, 8]))
-    pixels, labels = canvas.compose(images, torch.tensor([0, 1]), canvas.Scene(28, 0, 1, pair=True), 0, "test", 0)
+    pixels, labels = canvas.compose(
+        images, torch.tensor([0, 1]), canvas.CanvasConfig(28, 0, 1, pair=True), 0, "test", 0
+    )
     assert pixels.unique().tolist() == [255]
     assert [canvas.pair_names(tuple("0123456789"))[label] for label in labels.tolist()] == ["38", "38"]
 
@@ -178,12 +182,12 @@ def test_the_labels_of_pairs_are_their_names_in_any_order() -> None:
 @pytest.mark.parametrize("threads", [1, 2])
 def test_threads_change_nothing(threads: int) -> None:
     before = torch.get_num_threads()
-    pool, chosen, scene = pictures(100, 1, 28, 28), torch.arange(100).repeat(20), canvas.Scene(60, 4, 8)
-    where = canvas.layout(chosen, 100, 28, scene, 0, "test", 0)
-    once = canvas.paint(pool, chosen, where, scene)
+    pool, chosen, config = pictures(100, 1, 28, 28), torch.arange(100).repeat(20), canvas.CanvasConfig(60, 4, 8)
+    where = canvas.random_placement(chosen, 100, 28, config, 0, "test", 0)
+    once = canvas.paint(pool, chosen, where, config)
     try:
         torch.set_num_threads(threads)
-        assert torch.equal(canvas.paint(pool, chosen, where, scene), once)
+        assert torch.equal(canvas.paint(pool, chosen, where, config), once)
     finally:
         torch.set_num_threads(before)
 

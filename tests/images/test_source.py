@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saccade.errors import InputError
-from saccade.images.canvas import Scene
+from saccade.images.canvas import CanvasConfig
 from saccade.images.config import ImageData
 from saccade.images.digits import TEST, load_digits
 from saccade.images.picture_files import Images
-from saccade.images.source import ImageSource, black_and_white, frozen, load_images
+from saccade.images.source import ImageSource, black_and_white, held_out_canvases, load_images
 from saccade.recurrent.tree import take
 
 MNIST = os.environ.get("SACCADE_DATA")
@@ -44,10 +44,10 @@ def greys(images: torch.Tensor) -> list[int]:
 SCENES: dict[str, dict[str, Any]] = {
     "plain": {},
     "shift": {"shift": 2},
-    "clutter": {"scene": Scene(40, 3, 8)},
+    "clutter": {"canvas": CanvasConfig(40, 3, 8)},
     "split": {"validation": 50},
-    "pairs": {"scene": Scene(40, 0, 8, pair=True)},
-    "black and white canvases": {"scene": Scene(40, 3, 8), "binarise": "fixed"},
+    "pairs": {"canvas": CanvasConfig(40, 0, 8, pair=True)},
+    "black and white canvases": {"canvas": CanvasConfig(40, 3, 8), "binarise": "fixed"},
 }
 
 
@@ -110,7 +110,7 @@ def test_images_keep_their_labels() -> None:
         data = source(**options)
         for images, labels, _ in (data.batch(3, 20), take(data.held_out("test"), slice(0, 40))):
             pixels = (images * 255).round().long()
-            if "scene" in options:  # a piece may add to a pixel; the digit's own value is the commonest of the others
+            if "canvas" in options:  # a piece may add to a pixel; the digit's own value is the commonest of the others
                 value = torch.stack([image[image > 0].mode().values for image in pixels])
             else:
                 value = pixels.amax((1, 2, 3))
@@ -133,10 +133,10 @@ def test_validation_follows_the_seed_and_test_does_not() -> None:
 
 def test_canvases_mix_no_training_and_held_out_digits() -> None:
     """Training images are 1 all over, held-out ones 16: every sum tells what it is made of."""
-    scene, held = Scene(30, 4, 8), source(validation=20).held_out("validation").labels
+    canvas, held = CanvasConfig(30, 4, 8), source(validation=20).held_out("validation").labels
     train = numbered(200)
     train.pixels.fill_(1)[held] = 16
-    data = ImageSource(train, numbered(10), ("a",) * 200, 0, validation=20, scene=scene)
+    data = ImageSource(train, numbered(10), ("a",) * 200, 0, validation=20, canvas=canvas)
     images, labels, _ = data.held_out("validation")
     assert len(images) == 10_000
     assert torch.equal(labels.unique(), held)
@@ -160,9 +160,9 @@ def test_bad_requests() -> None:
         ({"validation": -1}, "found -1; change --validation"),
         ({"shift": -1}, "a shift of 0 to 27 pixels .*found -1"),
         ({"shift": 28}, "found 28; change --shift"),
-        ({"scene": Scene(27, 0, 8)}, "a canvas of at least 28 pixels, found 27"),
-        ({"scene": Scene(40, 4, 29)}, "pieces of 1 to 28 pixels, found 29"),
-        ({"scene": Scene(40, -1, 8)}, "0 pieces or more, found -1"),
+        ({"canvas": CanvasConfig(27, 0, 8)}, "a canvas of at least 28 pixels, found 27"),
+        ({"canvas": CanvasConfig(40, 4, 29)}, "pieces of 1 to 28 pixels, found 29"),
+        ({"canvas": CanvasConfig(40, -1, 8)}, "0 pieces or more, found -1"),
     ],
 )
 def test_numbers_that_do_not_fit_the_images(options: dict[str, Any], said: str) -> None:
@@ -219,10 +219,10 @@ def test_load_lays_out_the_canvas(tmp_path: Path) -> None:
 
 def test_pairs_mix_no_training_and_held_out_digits() -> None:
     """As above: an image of one set is 1 all over, of the other 16."""
-    scene, held = Scene(30, 0, 8, pair=True), source(validation=20).held_out("validation").labels
+    canvas, held = CanvasConfig(30, 0, 8, pair=True), source(validation=20).held_out("validation").labels
     train = numbered(200)
     train.pixels.fill_(1)[held] = 16
-    data = ImageSource(train, numbered(10), ("a",) * 200, 0, validation=20, scene=scene)
+    data = ImageSource(train, numbered(10), ("a",) * 200, 0, validation=20, canvas=canvas)
     assert set(greys(data.held_out("validation").images)) <= {0, 16, 32}
     assert set(greys(data.batch(0, 180).images)) <= {0, 1, 2}
 
@@ -231,7 +231,7 @@ def test_canvases_are_binarised_whole_and_anew_in_training() -> None:
     """Each pixel of a canvas is white with its own grey level as probability, where digits overlap too."""
     images = Images(torch.full((50, 1, 28, 28), 60, dtype=torch.uint8), torch.zeros(50, dtype=torch.int64))
     data = {
-        kind: ImageSource(images, images, ("00",), 0, scene=Scene(28, 0, 8, pair=True), binarise=kind)
+        kind: ImageSource(images, images, ("00",), 0, canvas=CanvasConfig(28, 0, 8, pair=True), binarise=kind)
         for kind in ("fixed", "dynamic")
     }
     for drawn in (data["fixed"].held_out("test").images[:500], data["fixed"].batch(0, 50).images):
@@ -244,19 +244,19 @@ def test_canvases_are_binarised_whole_and_anew_in_training() -> None:
 
 @needs_mnist
 @pytest.mark.parametrize(
-    ("scene", "digest"),
+    ("canvas", "digest"),
     [
-        (Scene(60, 4, 8), "3944ac73cfe529f5dd4fbc1863da5d655b4c063ee75e03a96fa0904b20a048e9"),
-        (Scene(60, 0, 8), "5dd93864966bd2a521993800dc2b6f21fa71ac30ee50da8645e8f47864c6dd8f"),
-        (Scene(100, 8, 8), "5c328e431bb148cf4b120294a770dfc2863f6d330a51eb19927313c3121f8405"),
-        (Scene(60, 0, 8, pair=True), "c1d608cd7d148af6ba888086b5ca4760e3ef0675f1d0732437a2979641fe98c7"),
+        (CanvasConfig(60, 4, 8), "3944ac73cfe529f5dd4fbc1863da5d655b4c063ee75e03a96fa0904b20a048e9"),
+        (CanvasConfig(60, 0, 8), "5dd93864966bd2a521993800dc2b6f21fa71ac30ee50da8645e8f47864c6dd8f"),
+        (CanvasConfig(100, 8, 8), "5c328e431bb148cf4b120294a770dfc2863f6d330a51eb19927313c3121f8405"),
+        (CanvasConfig(60, 0, 8, pair=True), "c1d608cd7d148af6ba888086b5ca4760e3ef0675f1d0732437a2979641fe98c7"),
     ],
 )
-def test_frozen_test_sets(scene: Scene, digest: str) -> None:
+def test_frozen_test_sets(canvas: CanvasConfig, digest: str) -> None:
     """Numbers compare only on the same test images: these sums are for good."""
     from saccade.images.mnist import load_mnist
 
-    pixels, labels = frozen(load_mnist(None)[1], scene, "test")
+    pixels, labels = held_out_canvases(load_mnist(None)[1], canvas, "test")
     assert len(labels) == 10_000
     assert hashlib.sha256(pixels.numpy().tobytes() + labels.numpy().tobytes()).hexdigest() == digest
 

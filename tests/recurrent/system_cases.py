@@ -7,7 +7,7 @@ import torch
 from saccade.baseline.config import Config as BaselineConfig
 from saccade.baseline.model import OneLook
 from saccade.baseline.system import BaselineSystem
-from saccade.draw.completion import Filling
+from saccade.draw.completion import MaskedDraw
 from saccade.draw.config import Config as DrawConfig
 from saccade.draw.model import Draw
 from saccade.draw.system import DrawSystem
@@ -72,12 +72,12 @@ def finishing() -> Case:
     case = drawing()
 
     def episode(steps: int, examples: int) -> tuple[Any, Any]:
-        inputs, scene = case.episode(steps, examples)
-        return inputs, (scene, torch.rand(examples, 1, 20, 20, generator=torch.Generator().manual_seed(5)) < 0.5)
+        inputs, context = case.episode(steps, examples)
+        return inputs, (context, torch.rand(examples, 1, 20, 20, generator=torch.Generator().manual_seed(5)) < 0.5)
 
     def build() -> AnyCore:
         core: Any = case.build()
-        return Filling(core)
+        return MaskedDraw(core)
 
     return Case(build, episode, accumulates=True)
 

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from saccade.pipeline.animate.belief_chart import Belief, most_probable, softmax
 from saccade.pipeline.animate.page import Pixels, Point, to_pixels
@@ -25,6 +26,7 @@ class Frame(NamedTuple):
     earlier: list[Pixels]  # the finest patches of the glimpses before
     moving: bool  # the retina sees nothing
     belief: Belief
+    digit: Point | None = None  # (x, y) in [-1, 1] of the digit's middle, where the data knows it
 
 
 def read_frame(trace: Trace, t: float, example: int) -> Frame:
@@ -60,7 +62,13 @@ def read_frame(trace: Trace, t: float, example: int) -> Frame:
         [to_pixels(patch) for patch in patches[:step, 0]],
         0 < part < LANDED,
         Belief(believed, earlier, trace.facts.classes, truth, most_probable(probabilities, truth), t == steps - 1),
+        None if trace.batch.places is None else _point(trace.batch.places[example]),
     )
+
+
+def _point(place: Tensor) -> Point:
+    x, y = place.tolist()
+    return x, y
 
 
 def _ease(part: float) -> float:

@@ -1,1 +1,1 @@
-"""The adding problem: remember two marked numbers of a long sequence, and say their sum."""
+"""The adding problem: remember two marked numbers of a long sequence, and answer with their sum."""

@@ -11,7 +11,7 @@ from saccade.pipeline.systems import Facts, Metric, Spec
 
 @dataclass(frozen=True, config=STRICT)
 class AddingData:
-    """How long the sequences are. Every batch is drawn for itself; no data is needed."""
+    """Lengths and numbers of the sequences. They are generated; no data files are needed."""
 
     shortest: int = Field(default=50, ge=2, le=100_000)
     """Numbers in the shortest sequence; every length up to the longest is equally likely."""
@@ -20,10 +20,10 @@ class AddingData:
     """Numbers in the longest sequence."""
 
     epoch_examples: int = Field(default=5_000, ge=1, le=10_000_000)
-    """Sequences that count as an epoch."""
+    """Number of training sequences in an epoch."""
 
     held_out: int = Field(default=1_000, ge=1, le=100_000)
-    """Sequences in the test set and in the validation set, the same in every run."""
+    """Number of sequences in the test set and in the validation set, the same in every run."""
 
     @model_validator(mode="after")
     def _ordered(self) -> "AddingData":
@@ -34,7 +34,7 @@ class AddingData:
 
 @dataclass(frozen=True, config=STRICT)
 class AddingFacts(Facts):
-    """What a run remembers of its sequences."""
+    """Lengths of a run's sequences."""
 
     shortest: int = Field(ge=2)
     """Numbers in the shortest sequence."""
@@ -45,14 +45,14 @@ class AddingFacts(Facts):
 
 @dataclass(frozen=True, config=STRICT)
 class Config:
-    """The network: a recurrent core and a linear answer."""
+    """The network: a recurrent core and a linear output."""
 
-    core: Literal["rnn-tanh", "rnn-relu", "lstm", "gru"] = "lstm"
-    """The recurrent core: a vanilla RNN with tanh or rectifier, an LSTM, a GRU."""
+    core: Literal["rnn-tanh", "rnn-relu", "lstm", "gru"] = "gru"
+    """Recurrent core: a vanilla RNN with tanh or rectifier, an LSTM, or a GRU."""
     hidden: int = Field(default=32, ge=1, le=16384)
     """Units of each recurrent layer."""
     layers: int = Field(default=1, ge=1, le=16)
-    """Recurrent layers, each with its own weights."""
+    """Number of recurrent layers, each with its own weights."""
 
 
 SPEC = Spec(

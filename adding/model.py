@@ -1,15 +1,20 @@
-"""A recurrent core that reads numbers and marks, and says at every step what the sum would be."""
+"""A recurrent core that reads numbers and marks, and answers with the sum at every step."""
 
 from functools import partial
-from typing import Any
+from typing import TypeAlias
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from saccade.adding.config import Config
 from saccade.recurrent.cells import GRU, LSTM, Stacked, VanillaRNN
 from saccade.recurrent.core import AnyCore, RecurrentCore
 from saccade.recurrent.shared_weights import affine
+from saccade.recurrent.tree import Tree
+
+CoreState: TypeAlias = tuple[Tree, ...]
+"""State of the core: a `HiddenState`, an `LSTMState`, or a tuple of them, one a layer."""
 
 KINDS = {
     "rnn-tanh": partial(VanillaRNN, nonlinearity="tanh"),
@@ -20,8 +25,8 @@ KINDS = {
 """The cells, by name."""
 
 
-class Adder(RecurrentCore[Tensor, Any, None, Tensor]):
-    """A core, or a stack of them, with a linear answer: inputs [T, B, 2] (number, mark) to answers [T, B]."""
+class Adder(RecurrentCore[Tensor, CoreState, None, Tensor]):
+    """A core, or a stack of them, with a linear output. Inputs: (number, mark); no context."""
 
     core: AnyCore
 
@@ -33,13 +38,15 @@ class Adder(RecurrentCore[Tensor, Any, None, Tensor]):
         self.core = cells[0] if config.layers == 1 else Stacked(cells)
         self.answer = nn.Linear(config.hidden, 1)
 
-    def initial_state(self, batch_size: int) -> Any:
+    def initial_state(self, batch_size: int) -> CoreState:
         return self.core.initial_state(batch_size)
 
-    def forward(self, inputs: Tensor, state: Any, context: None = None) -> tuple[Tensor, Any]:
+    def forward(
+        self, inputs: Float[Tensor, "B 2"], state: CoreState, context: None = None
+    ) -> tuple[Float[Tensor, " B"], CoreState]:
         h, state = self.core(inputs, state, None)
         answer = affine((h,), (self.answer.weight,), (self.answer.bias,)).squeeze(1)
         return answer.float() if answer.dtype == torch.bfloat16 else answer, state
 
-    def detach(self, state: Any) -> Any:
+    def detach(self, state: CoreState) -> CoreState:
         return self.core.detach(state)

@@ -1,4 +1,4 @@
-"""One frame of the adding problem: the numbers so far, the marked ones, and what the network would answer now."""
+"""One frame of the adding problem: the numbers so far, the marked ones, and the network's answer so far."""
 
 from itertools import pairwise
 
@@ -22,8 +22,8 @@ def picture(trace: Trace, t: float, example: int) -> Pixels:
 
     Args:
         trace: outputs [T, B]; batch `Sequences`.
-        t: step, from 0; beyond the end of a shorter sequence its last frame stays.
-        example: which of the trace's B.
+        t: step, from 0; after the end of a shorter sequence its last frame stays.
+        example: index among the trace's B examples.
 
     Returns:
         uint8 [540, 960, 3].
@@ -46,7 +46,7 @@ def picture(trace: Trace, t: float, example: int) -> Pixels:
 
 
 def _bars(page: Page, numbers: list[float], marks: list[float], step: int) -> None:
-    """A bar for each number; those still to come are faint."""
+    """Draw a bar for each number; later ones are faint."""
     for i, (number, mark) in enumerate(zip(numbers, marks, strict=True)):
         left, right = _span(i, len(numbers), NUMBERS)
         height = max(1, round(number * NUMBERS.height))
@@ -57,7 +57,7 @@ def _bars(page: Page, numbers: list[float], marks: list[float], step: int) -> No
 
 
 def _answers(page: Page, answers: np.ndarray, target: float, length: int) -> None:
-    """The answers as a line from step to step, and the true sum as a level."""
+    """Draw the answers as a line from step to step, and the true sum as a horizontal line."""
     page.fill(ANSWERS, FAINT)
     level = ANSWERS.top + ANSWERS.height * (1 - target / MOST)
     page.line((ANSWERS.left, level), (ANSWERS.left + ANSWERS.width, level), 2, GAZE)
@@ -71,6 +71,6 @@ def _answers(page: Page, answers: np.ndarray, target: float, length: int) -> Non
 
 
 def _span(i: int, length: int, box: Box) -> tuple[int, int]:
-    """Left and right edge of place i of `length`, in pixels."""
+    """Return the left and right edge of column i of `length`, in pixels."""
     gap = 1 if box.width / length > 4 else 0
     return round(box.left + box.width * i / length), round(box.left + box.width * (i + 1) / length) - gap

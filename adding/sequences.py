@@ -1,8 +1,8 @@
 """Sequences of the adding problem (Hochreiter & Schmidhuber 1997, section 5.4), drawn by a seeded generator.
 
-A sequence of numbers goes by, two of them marked; at its end the network says their sum. This variant (Arjovsky et al.
-2016, section 5.2) draws the numbers from [0, 1] and marks one in each half, so that the answer needs a memory of T / 2
-steps at least. Always answering 1 has a mean squared error of 1/6 = 0.167, however long the sequence.
+The network reads a sequence of numbers, two of them marked, and answers at its end with their sum. This variant
+(Arjovsky et al. 2016, section 5.2) draws the numbers from [0, 1] and marks one in each half, so that the answer needs a
+memory of at least T / 2 steps. Always answering 1 has a mean squared error of 1/6 = 0.167, however long the sequence.
 """
 
 from typing import NamedTuple
@@ -19,7 +19,7 @@ BLIND_ERROR = 1 / 6
 """Mean squared error of always answering 1: the variance of a sum of two numbers uniform in [0, 1]."""
 
 FINE = 1 << 24
-"""Numbers are multiples of 1 / FINE: as fine as float32 in [0, 1]."""
+"""Numbers are multiples of 1 / FINE, the resolution of float32 in [0.5, 1]."""
 
 
 class Sequences(NamedTuple):
@@ -39,10 +39,10 @@ def draw(seed: int, purpose: str, step: int, count: int, shortest: int, longest:
     """Draw `count` sequences of `shortest` to `longest` numbers; the same arguments give the same sequences."""
     lengths = shortest + integers(seed, f"{purpose}: lengths", step, count, [longest - shortest + 1])[:, 0]
     drawn = integers(seed, f"{purpose}: numbers", step, count, [FINE] * longest + [FINE, FINE])
-    numbers, places = drawn[:, :longest].float() / FINE, drawn[:, longest:]
+    numbers, marked = drawn[:, :longest].float() / FINE, drawn[:, longest:]
     half = lengths // 2
-    first = places[:, 0] * half // FINE  # one mark in each half of the sequence's own length
-    second = half + places[:, 1] * (lengths - half) // FINE
+    first = marked[:, 0] * half // FINE  # one mark in each half of the sequence's own length
+    second = half + marked[:, 1] * (lengths - half) // FINE
     numbers = numbers.masked_fill(torch.arange(longest) >= lengths[:, None], 0.0)
     marks = torch.zeros_like(numbers).scatter_(1, torch.stack([first, second], dim=1), 1.0)
     return Sequences(numbers, marks, lengths, (numbers * marks).sum(1))
@@ -72,5 +72,6 @@ class AddingSource:
         return self._draw(0, f"adding: {split}", 0, self._held_out)
 
     def _draw(self, seed: int, purpose: str, step: int, count: int) -> Sequences:
-        drawn = draw(seed, purpose, step, count, self.facts.shortest, self.facts.longest)
-        return Sequences(*(leaf.to(self.device) for leaf in drawn))
+        """Draw sequences onto the device."""
+        sequences = draw(seed, purpose, step, count, self.facts.shortest, self.facts.longest)
+        return Sequences(*(leaf.to(self.device) for leaf in sequences))

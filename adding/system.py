@@ -1,7 +1,6 @@
 """The adding problem as a system: sequences of differing lengths, an answer at the end of each."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,6 +9,7 @@ from saccade.adding.config import AddingData, AddingFacts, Config
 from saccade.adding.model import Adder
 from saccade.adding.picture import picture
 from saccade.adding.sequences import BLIND_ERROR, AddingSource, Sequences
+from saccade.json_types import Record
 from saccade.pipeline.animate.page import Pixels
 from saccade.pipeline.config import Run
 from saccade.pipeline.contract import Episode, Loss, System, Trace
@@ -52,8 +52,8 @@ class AddingSystem(System[AddingData, Config, Sequences, AddingFacts, Tensor]):
         assert episode.lengths is not None
         return {"squared_error": self._squared_error(outputs, episode), "length": episode.lengths}
 
-    def report(self, results: Mapping[str, Mapping[str, Tensor]], config: Config) -> dict[str, Any]:
-        """Return the mean squared error, how often the answer is within 0.05 of the sum, and the error by length."""
+    def report(self, results: Mapping[str, Mapping[str, Tensor]], config: Config) -> Record:
+        """Return the mean squared error, the percentage of answers within 0.05 of the sum, and the error by length."""
         errors, lengths = results["main"]["squared_error"].double(), results["main"]["length"]
         middle = (int(lengths.min()) + int(lengths.max())) // 2
         halves = {"shorter": errors[lengths <= middle], "longer": errors[lengths > middle]}

@@ -1,1 +1,1 @@
-"""Networks that look once: the papers' fully connected and convolutional baselines, and a strong small CNN."""
+"""Feed-forward baselines: the papers' fully connected and convolutional networks, and a strong small CNN."""

@@ -1,4 +1,4 @@
-"""Which network looks once, and how wide it is. Torch-free, so that the command line starts at once."""
+"""Settings of the feed-forward baselines. Torch-free, so that the command line starts at once."""
 
 from typing import Literal
 
@@ -12,12 +12,12 @@ from saccade.pipeline.systems import Metric, Spec
 
 @dataclass(frozen=True, config=STRICT)
 class Config:
-    """The network; what its size depends on besides (the images, the classes) comes from the data."""
+    """The network. Its input and output sizes follow from the data."""
 
     kind: Literal["fc", "conv", "modern"] = "modern"
-    """The paper's fc (two hidden layers) or conv (a convolution, a hidden layer), or modern, a small residual CNN."""
+    """Network: the paper's fc (2 hidden layers) or conv (a convolution, a hidden layer), or modern, a residual CNN."""
     hidden: int = Field(default=256, ge=1, le=16384)
-    """Units of each hidden fully connected layer of fc and conv; the paper's are 64 and 256."""
+    """Units of each fully connected hidden layer of fc and conv; the paper uses 64 and 256."""
 
 
 SPEC = Spec(

@@ -1,4 +1,4 @@
-"""One frame of a single look: the image, and the belief in each class. From the trace alone."""
+"""The frame of a feed-forward network: the image, and the belief in each class. From the trace alone."""
 
 import numpy as np
 
@@ -15,12 +15,12 @@ VERDICT_ROOM = 152
 
 
 def picture(trace: Trace, t: float, example: int) -> Pixels:
-    """The frame for a class: image, bars, and whether the answer was right.
+    """Draw the image, the belief in each class, and the verdict on the answer.
 
     Args:
-        trace: with `Look` outputs; a target outside the classes means that nobody knows the truth.
-        t: 0, for there is one step.
-        example: which of the trace's B.
+        trace: with `Look` outputs; a label outside the classes is unknown.
+        t: 0, the only step.
+        example: index among the trace's B examples.
 
     Returns:
         uint8 [540, 960, 3].
@@ -43,7 +43,7 @@ def picture(trace: Trace, t: float, example: int) -> Pixels:
 
 
 def _panel(page: Page, image: np.ndarray) -> None:
-    """The image [C, H, W] on its stage, as large as fits."""
+    """Draw the image [C, H, W] in its panel, as large as fits."""
     pixels = to_pixels(image)
     width, height = magnified_size(pixels.shape[1], pixels.shape[0], PANEL.width)
     page.fill(PANEL, STAGE)

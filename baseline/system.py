@@ -1,7 +1,6 @@
-"""Networks that look once, as a system: how an episode of one step is made, scored and shown."""
+"""The feed-forward baselines as a system, with episodes of one step."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +12,7 @@ from saccade.baseline.picture import picture
 from saccade.images.config import ImageFacts
 from saccade.images.source import ImageBatch
 from saccade.images.system import ImageSystem, ImageTrained
+from saccade.json_types import Record
 from saccade.pipeline.animate.page import Pixels
 from saccade.pipeline.contract import Episode, Loss, Trace
 from saccade.pipeline.evaluate.classification import confusion, error_percent
@@ -35,11 +35,11 @@ class BaselineSystem(ImageSystem[Config, Look]):
     def episode(
         self, batch: ImageBatch, config: Config, generator: torch.Generator, *, progress: float = 1.0
     ) -> LookEpisode:
-        """One step and nothing random: the inputs [1, B, 0] are empty."""
+        """Make an episode of one step without randomness: the inputs [1, B, 0] are empty."""
         return Episode(batch.images.new_zeros(1, len(batch.images), 0), batch.images, batch.labels)
 
     def loss(self, outputs: Look, episode: LookEpisode, config: Config) -> Loss:
-        """Cross-entropy of the true class, nats."""
+        """Return the cross-entropy of the true class, nats."""
         total = F.cross_entropy(outputs.logits[-1], episode.targets)
         return Loss(total, {"cross_entropy": total.detach()})
 
@@ -48,15 +48,15 @@ class BaselineSystem(ImageSystem[Config, Look]):
         return {"probabilities": F.softmax(outputs.logits[-1], dim=1), "target": episode.targets}
 
     def health(self, outputs: Look, episode: LookEpisode, config: Config) -> dict[str, float]:
-        """The error on the batch."""
+        """Return the error on the batch."""
         return {"error_percent": error_percent(outputs.logits[-1], episode.targets)}
 
     def conditions(self, config: Config) -> dict[str, Config]:
-        """One: the whole image, seen once."""
+        """Return the only condition: the whole image, seen once."""
         return {"one_look": config}
 
-    def report(self, results: Mapping[str, Mapping[str, Tensor]], config: Config) -> dict[str, Any]:
-        """metrics.json's part: error, confusion matrix, and the kind of network."""
+    def report(self, results: Mapping[str, Mapping[str, Tensor]], config: Config) -> Record:
+        """Return the error, the confusion matrix, and the kind of network."""
         main = results["one_look"]
         probabilities, target = main["probabilities"], main["target"]
         return {
@@ -66,7 +66,7 @@ class BaselineSystem(ImageSystem[Config, Look]):
         }
 
     def picture(self, trace: Trace, t: float, example: int) -> Pixels:
-        """Draw the frame that shows a class one look."""
+        """Draw the frame."""
         return picture(trace, t, example)
 
 

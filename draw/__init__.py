@@ -1,1 +1,1 @@
-"""DRAW (Gregor et al. 2015): write an image step by step through a moving window."""
+"""DRAW (Gregor et al. 2015): writes an image step by step through a moving window."""

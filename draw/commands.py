@@ -5,36 +5,50 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from saccade.terminal.arguments import AsJson, DataDir, RunOrShipped, RunPath, SplitName, StripFile
-from saccade.terminal.verbs import evaluate_and_show, train_command
+from saccade.pipeline import outputs
+from saccade.terminal.arguments import (
+    MOST_SEED,
+    AsJson,
+    DataDir,
+    Overwrite,
+    RunOrShipped,
+    RunPath,
+    SplitName,
+    StripFile,
+)
+from saccade.terminal.verbs import evaluate_and_show, result_of, train_command
 
 SYSTEM = "draw"
 THEN = ("gif {} --count 36",)
 
 DEFAULT = Path("draw-mnist")
-"""The shipped network that draws where none is named; with --text, DEFAULT_LABELLED."""
+"""The shipped network that draws by default; with --text, DEFAULT_LABELLED."""
 
 DEFAULT_LABELLED = Path("draw-mnist-labelled")
 
-ABREAST = 8
-"""Most endings beside one another; more stand in rows."""
+REDRAWN = "left: the image, and the reading window; right: the canvas, and the writing window"
+"""Caption of a strip of reconstructions."""
 
-StepSeconds = Annotated[float, typer.Option("--seconds", min=0.02, max=10, help="Seconds a step is shown.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of the latents.")]
+MOST_COLUMNS = 8
+"""Most endings in one row; more are arranged in a square."""
+
+StepSeconds = Annotated[float, typer.Option("--seconds", min=0.02, max=10, help="Seconds per step.")]
+Seed = Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the latents.")]
 
 
 def evaluate(
     path: RunPath,
-    samples: Annotated[int, typer.Option(help="Samples K of the importance-weighted estimate; takes its time.")] = 10,
+    samples: Annotated[int, typer.Option(help="Samples K per image for the importance-weighted estimate; slow.")] = 10,
     judge: Annotated[
-        Path | None, typer.Option(help="Run of a classifier that reads what is drawn (--labelled networks).")
+        Path | None, typer.Option(help="Run of a classifier that reads the drawings (--labelled networks).")
     ] = None,
-    judged: Annotated[int, typer.Option(min=1, max=10_000, help="Drawings of each class for it.")] = 100,
+    judged: Annotated[int, typer.Option(min=1, max=10_000, help="Number of drawings per class for --judge.")] = 100,
     data_dir: DataDir = None,
     split: SplitName = "test",
     as_json: AsJson = False,
 ) -> None:
-    """Measure the bound on held-out images, nats an image; writes metrics.json and kl-per-step.png into RUN."""
+    """Measure the bound on held-out images, nats per image; write metrics.json and kl-per-step.png into RUN."""
+    result_of(path, SYSTEM, "")
     from saccade.draw.judge import agreement, open_judge
 
     def judged_by(network: Any, source: Any) -> dict[str, Any]:
@@ -47,69 +61,74 @@ def evaluate(
 
 def generate(
     path: RunOrShipped = None,
-    count: Annotated[int, typer.Option(min=1, max=10_000, help="How many images.")] = 64,
-    text: Annotated[str | None, typer.Option(help="Write this, a class a character (--labelled networks).")] = None,
+    count: Annotated[int, typer.Option(min=1, max=10_000, help="Number of images.")] = 64,
+    text: Annotated[str | None, typer.Option(help="Text, one class per character (--labelled networks).")] = None,
     out: Annotated[
         Path | None,
         typer.Option(
             help="Sheet of the finished images: a PNG; RUN/sheet.png, for a shipped network in runs/models/NAME."
         ),
     ] = None,
-    gif: Annotated[Path | None, typer.Option(help="Film of how they are drawn: .gif, .webp or .png.")] = None,
+    gif: Annotated[Path | None, typer.Option(help="Film of the drawing: .gif, .webp or .png.")] = None,
     strip: StripFile = None,
     neighbours: Annotated[
-        Path | None, typer.Option(help="Sheet of the images beside their nearest training images: a PNG.")
+        Path | None, typer.Option(help="Sheet of the images with their nearest training images: a PNG.")
     ] = None,
     seconds: StepSeconds = 0.15,
     seed: Seed = 0,
     data_dir: DataDir = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Draw new images, from noise alone; without RUN by the shipped network."""
+    """Draw new images from noise; without RUN with the shipped network."""
+    path = path or (DEFAULT if text is None else DEFAULT_LABELLED)
+    out = out or result_of(path, SYSTEM, "sheet.png")
+    sheet_files = {"--out": out, "--strip": strip, "--neighbours": neighbours}
+    outputs.check_all({"--gif": gif}, sheet_files, overwrite=overwrite)
     from saccade.draw import neighbours as nearest
     from saccade.draw import sheets
     from saccade.draw.painter import Painter
     from saccade.pipeline.animate import show
-    from saccade.pipeline.checkpoint.locate import results_folder
     from saccade.pipeline.trained import open_trained
     from saccade.terminal import screen
 
-    network = open_trained(path or (DEFAULT if text is None else DEFAULT_LABELLED), SYSTEM)
+    network = open_trained(path, SYSTEM)
     assert isinstance(network, Painter)
-    out = out or results_folder(network.folder.path) / "sheet.png"
-    sheets.check(films=[gif], sheets=[out, strip, neighbours])
     source = network.source(data_dir) if neighbours else None
     trace = network.generate(count if text is None else text, seed).trace
     columns = None if text is None else len(text)
     found, wrote = {}, []
     if neighbours and source:
         near, found["neighbours"] = nearest.compare(trace, source)
-        wrote.append(nearest.sheet(trace, near, neighbours))
+        wrote.append(nearest.sheet(trace, near, neighbours, overwrite=overwrite))
         if not as_json:
             screen.show_neighbours(found["neighbours"])
-    wrote.append(sheets.sheet(trace, out, columns))
-    wrote += [show.write_film(trace, gif, seconds=seconds, columns=columns)] if gif else []
-    wrote += [show.write_strip(trace, strip)] if strip else []
+    outputs.make_folder_of(out)
+    wrote.append(sheets.sheet(trace, out, columns, overwrite=overwrite))
+    wrote += [show.write_film(trace, gif, seconds=seconds, columns=columns, overwrite=overwrite)] if gif else []
+    wrote += [show.write_strip(trace, strip, overwrite=overwrite)] if strip else []
     screen.give({"wrote": [str(file) for file in wrote], **found}, as_json=as_json)
 
 
 def gif(
     path: RunPath,
-    count: Annotated[int, typer.Option(min=1, max=400, help="How many drawings beside one another.")] = 1,
-    reconstruct: Annotated[bool, typer.Option("--reconstruct", help="Redraw held-out images while looking.")] = False,
-    index: Annotated[int, typer.Option(help="Which image of the split to redraw, from 0.")] = 0,
+    count: Annotated[int, typer.Option(min=1, max=400, help="Number of drawings, shown side by side.")] = 1,
+    reconstruct: Annotated[bool, typer.Option("--reconstruct", help="Reconstruct held-out images instead.")] = False,
+    index: Annotated[int, typer.Option(help="First image of the split to reconstruct, from 0.")] = 0,
     out: Annotated[Path | None, typer.Option(help="File (.gif, .webp, .png); or RUN/writing.gif.")] = None,
     strip: StripFile = None,
     seconds: StepSeconds = 0.15,
     seed: Seed = 0,
     data_dir: DataDir = None,
     split: SplitName = "test",
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show the canvases appear, and the window that writes move over them."""
+    """Film the drawing: the canvas and the moving writing window."""
+    film = out or result_of(path, SYSTEM, f"redrawing-{index}.gif" if reconstruct else "writing.gif")
+    outputs.check_all({"--out": film}, {"--strip": strip}, overwrite=overwrite)
     from saccade.draw.painter import Painter
     from saccade.pipeline.animate import show
-    from saccade.pipeline.checkpoint.locate import results_folder
     from saccade.pipeline.trained import open_trained
     from saccade.terminal import screen
 
@@ -117,49 +136,51 @@ def gif(
     assert isinstance(network, Painter)
     if reconstruct:
         trace = network.look(network.held_out(network.source(data_dir), split, index, count))
-        name = f"redrawing-{index}.gif"
     else:
-        trace, name = network.generate(count, seed).trace, "writing.gif"
-    wrote = [show.write_film(trace, out or results_folder(network.folder.path) / name, seconds=seconds)]
-    wrote += [show.write_strip(trace, strip)] if strip else []
+        trace = network.generate(count, seed).trace
+    outputs.make_folder_of(film)
+    wrote = [show.write_film(trace, film, seconds=seconds, overwrite=overwrite)]
+    caption = REDRAWN if reconstruct else ""
+    wrote += [show.write_strip(trace, strip, caption=caption, overwrite=overwrite)] if strip else []
     screen.give({"wrote": [str(file) for file in wrote]}, as_json=as_json)
 
 
 def complete(
     path: RunPath,
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The unfinished picture.", show_default=False)],
-    mask: Annotated[Path | None, typer.Option(help="Picture whose white part says what is given.")] = None,
+    mask: Annotated[Path | None, typer.Option(help="Picture that is white where pixels are given.")] = None,
     keep: Annotated[
-        Literal["top", "bottom", "left", "right"] | None, typer.Option(help="Or: the half that is given.")
+        Literal["top", "bottom", "left", "right"] | None, typer.Option(help="The given half, instead of --mask.")
     ] = None,
-    count: Annotated[int, typer.Option(min=1, max=100, help="How many endings.")] = 6,
+    count: Annotated[int, typer.Option(min=1, max=100, help="Number of endings.")] = 6,
     out: Annotated[Path | None, typer.Option(help="File (.gif, .webp, .png); or RUN/endings.gif.")] = None,
     strip: StripFile = None,
     seconds: StepSeconds = 0.15,
     seed: Seed = 0,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Finish an unfinished picture in several ways.
 
-    Without --mask and --keep, what is not transparent is given; in a digit without transparency, all but its
-    blank side. The given pixels are shown as they are, in blue.
+    Without --mask and --keep, all pixels that are not transparent are given; in a digit without transparency, all
+    but its blank side. The given pixels are shown in blue.
     """
-    from saccade.draw import sheets
+    outputs.check_inputs([image, mask])
+    film = out or result_of(path, SYSTEM, "endings.gif")
+    outputs.check_all({"--out": film}, {"--strip": strip}, inputs=[image, mask], overwrite=overwrite)
     from saccade.draw.painter import Painter
     from saccade.pipeline.animate import show
-    from saccade.pipeline.checkpoint.locate import results_folder
     from saccade.pipeline.trained import open_trained
     from saccade.terminal import screen
 
     network = open_trained(path, SYSTEM)
     assert isinstance(network, Painter)
     part = network.unfinished(image, mask, keep)
-    out = out or results_folder(network.folder.path) / "endings.gif"
-    sheets.check(films=[out], sheets=[strip])
     endings = network.complete(part, count, seed)
-    columns = count if count <= ABREAST else None
-    wrote = [show.write_film(endings.trace, out, seconds=seconds, columns=columns)]
-    wrote += [show.write_strip(endings.trace, strip)] if strip else []
+    columns = count if count <= MOST_COLUMNS else None
+    outputs.make_folder_of(film)
+    wrote = [show.write_film(endings.trace, film, seconds=seconds, columns=columns, overwrite=overwrite)]
+    wrote += [show.write_strip(endings.trace, strip, overwrite=overwrite)] if strip else []
     if not as_json:
         screen.show_endings(endings.found)
     screen.give({"wrote": [str(file) for file in wrote], **endings.found}, as_json=as_json)

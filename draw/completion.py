@@ -25,6 +25,7 @@ from saccade.draw.model import Context, Draw, Prepared, State, Step
 from saccade.images.config import ImageFacts
 from saccade.images.source import ImageBatch
 from saccade.pipeline.contract import Episode, Trace
+from saccade.pipeline.progress import track
 from saccade.recurrent.core import RecurrentCore
 from saccade.recurrent.unroll import unroll
 
@@ -123,7 +124,7 @@ class Posterior:
         with torch.no_grad():
             wrong, kl = self.explain(self.draw()[0])
             before = wrong + kl
-        for _ in range(refinements):
+        for _ in track(range(refinements), "finishing the picture", refinements):
             wrong, kl = self.explain(self.draw()[0])
             self.shift.grad, self.log_scale.grad = torch.autograd.grad(
                 wrong.sum() + kl.sum(), (self.shift, self.log_scale)

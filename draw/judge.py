@@ -1,7 +1,7 @@
-"""A classifier as judge of drawings that were made by class: does it read the class that was asked for?"""
+"""A classifier as judge of drawings by class: the share of drawings that it reads as the requested class."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -10,16 +10,21 @@ from saccade.draw.painter import Painter
 from saccade.errors import InputError
 from saccade.images.source import ImageBatch, ImageSource
 from saccade.images.system import ImageTrained
+from saccade.json_types import Record
 from saccade.pipeline.contract import EXAMPLES_AT_ONCE, Split
 from saccade.pipeline.evaluate.classification import confusion, error_percent
+from saccade.pipeline.progress import track
 from saccade.pipeline.trained import open_trained
 
+Judge: TypeAlias = ImageTrained[Any]
+"""A trained classifier of any system."""
 
-def open_judge(painter: Painter, path: Path) -> ImageTrained[Any]:
-    """Open the trained classifier, of whatever system, that is to judge what `painter` draws.
+
+def open_judge(painter: Painter, path: Path) -> Judge:
+    """Open the trained classifier, of any system, that judges the drawings of `painter`.
 
     Raises:
-        InputError: a network that draws no classes, no trained classifier, or one of other images or classes.
+        InputError: a network without labels, no trained classifier, or one for other images or classes.
     """
     if not painter.config.labelled:
         do = "train one with --labelled, or leave --judge out"
@@ -37,31 +42,33 @@ def open_judge(painter: Painter, path: Path) -> ImageTrained[Any]:
 
 
 @torch.no_grad()
-def agreement(
-    painter: Painter, judge: ImageTrained[Any], source: ImageSource, split: Split, each: int
-) -> dict[str, Any]:
-    """Measure how often the judge reads the class that was asked for, percent, over `each` mean images of every class.
+def agreement(painter: Painter, judge: Judge, source: ImageSource, split: Split, each: int) -> Record:
+    """Measure the percentage of drawings read as the requested class, over `each` drawings of every class.
 
-    Next to it stands how often it is right on the held-out images: the most that drawn ones can be expected to reach.
+    Its percentage on the held-out images is the most that drawings can be expected to reach.
     """
     classes, seed = painter.facts.classes, painter.run.train.seed
-    asked = torch.arange(len(classes)).repeat_interleave(each)
+    requested = torch.arange(len(classes)).repeat_interleave(each)
+    parts = requested.split(EXAMPLES_AT_ONCE)
     drawn = [
         ImageBatch(painter.of_classes(labels, seed + i).batch.images, labels)
-        for i, labels in enumerate(asked.split(EXAMPLES_AT_ONCE))
+        for i, labels in enumerate(track(parts, "drawing for the judge", len(parts)))
     ]
     real = source.held_out(split)
     answers: Tensor = torch.cat([judge.logits(batch) for batch in drawn])
     known = judge.logits(real)
-    by_class = {name: 100 - error_percent(answers[asked == k], asked[asked == k]) for k, name in enumerate(classes)}
+    by_class: dict[str, float] = {}
+    for k, name in enumerate(classes):
+        of_class = requested == k
+        by_class[name] = 100 - error_percent(answers[of_class], requested[of_class])
     judged = {
         "by": str(judge.folder.path),
         "samples_per_class": each,
-        "agreement_percent": 100 - error_percent(answers, asked),
+        "agreement_percent": 100 - error_percent(answers, requested),
         "held_out_agreement_percent": 100 - error_percent(known, real.labels.cpu()),
     }
     return {
         "judged": judged,
         "judged_agreement_percent_per_class": by_class,
-        "judged_confusion": confusion(answers, asked),
+        "judged_confusion": confusion(answers, requested),
     }

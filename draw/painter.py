@@ -1,7 +1,7 @@
-"""A trained DRAW in Python: draw from noise, write a text, finish a half-drawn image."""
+"""A trained DRAW in Python: draws from noise, writes a text, finishes an unfinished image."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,21 +13,22 @@ from saccade.draw.sampling import generate
 from saccade.draw.unfinished import Part, Side, read_part
 from saccade.errors import InputError
 from saccade.images.system import ImageSystem, ImageTrained
+from saccade.json_types import Record
 from saccade.pipeline.contract import Trace
 
-AS_IT_LIKES = -1
-"""Label of a drawing whose class the network chooses."""
+ANY_CLASS = -1
+"""Label of a drawing without a requested class."""
 
 
 class Drawings(NamedTuple):
-    """What was drawn."""
+    """New images."""
 
     images: Tensor
     """The finished images, float32 [N, C, H, W] in [0, 1]."""
     classes: list[str | None]
-    """The class of each, where one was asked for or chosen."""
+    """The class of each; None for a network without labels."""
     trace: Trace
-    """How they were drawn, for `saccade.film`."""
+    """The trace of the drawing, for `saccade.film`."""
 
 
 class Endings(NamedTuple):
@@ -35,10 +36,10 @@ class Endings(NamedTuple):
 
     images: Tensor
     """The finished images, float32 [N, C, H, W] in [0, 1]."""
-    found: dict[str, Any]
-    """Bounds and agreement of every ending with what was given, as `saccade draw complete --json` prints them."""
+    found: Record
+    """Bounds and agreement of every ending with the given pixels, as `saccade draw complete --json` prints them."""
     trace: Trace
-    """How they were drawn, for `saccade.film`."""
+    """The trace of the drawing, for `saccade.film`."""
 
 
 class Painter(ImageTrained[Config]):
@@ -48,24 +49,24 @@ class Painter(ImageTrained[Config]):
         """Draw new images from noise alone.
 
         Args:
-            what: how many; or a text, a class a character (networks trained with labels).
+            what: the number of images; or a text, one class per character (networks trained with labels).
             seed: of the latents.
 
         Raises:
             InputError: a character that is no class, a text for a network without labels, fewer than 1 image.
         """
-        labels = self.labels_of(what) if isinstance(what, str) else [AS_IT_LIKES] * what
+        labels = self.labels_of(what) if isinstance(what, str) else [ANY_CLASS] * what
         if not labels:
-            raise InputError("1 image or more", str(what), "ask for some")
+            raise InputError("1 image or more", str(what), "raise the number")
         trace = self.of_classes(torch.tensor(labels), seed)
         return Drawings(trace.batch.images, self._names(trace.batch.labels), trace)
 
     def of_classes(self, labels: Tensor, seed: int = 0) -> Trace:
-        """Draw an image for each label, int64 [N]; -1 lets the network choose."""
+        """Draw an image for each label, int64 [N]; -1 draws any class."""
         return generate(self._draw(), self.config, labels, self.facts, seed)
 
     def labels_of(self, text: str) -> list[int]:
-        """Return the classes that a text names, one a character.
+        """Return the classes that a text names, one per character.
 
         Raises:
             InputError: no character, or one that is no class.
@@ -77,11 +78,11 @@ class Painter(ImageTrained[Config]):
                 found = f"{character!r} in {text!r}"
                 raise InputError(f"characters among {''.join(known) or '(none)'}", found, "change the text")
         if not text:
-            raise InputError("a text of one character or more", "an empty one", "name some")
+            raise InputError("a text of one character or more", "an empty one", "give one")
         return [classes.index(character) for character in text]
 
     def unfinished(self, path: Path, mask: Path | None = None, keep: Side | None = None) -> Part:
-        """Read a user's picture and the part of it that is given: see `saccade.draw.unfinished.read_part`."""
+        """Read a user's picture and the mask of its given pixels: see `saccade.draw.unfinished.read_part`."""
         system, shape = self.system, self.facts.shape
         assert isinstance(system, ImageSystem)
         data = system.data_for(self.config, self.run.data)
@@ -89,11 +90,11 @@ class Painter(ImageTrained[Config]):
         return read_part(path, shape, mask=mask, keep=keep, digits=digits, two_levels=data.binarise != "none")
 
     def complete(self, part: Part, count: int = 6, seed: int = 0) -> Endings:
-        """Finish an unfinished image in several ways; report how well each explains and keeps what was given.
+        """Finish an unfinished image in several ways; report how well each explains and keeps the given pixels.
 
         Args:
-            part: the image and which of its pixels are given, e.g. from `unfinished`.
-            count: how many endings.
+            part: the image and the mask of its given pixels, e.g. from `unfinished`.
+            count: number of endings.
             seed: of the latents.
         """
         trace, fit = complete(self._draw(), self.config, *part, self.facts, count=count, seed=seed)

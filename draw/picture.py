@@ -1,9 +1,9 @@
-"""One frame of a drawing: the canvas so far with the window that writes; for a reconstruction, the image beside it.
+"""One frame of a drawing: the canvas so far with the writing window; for a reconstruction, also the image.
 
-For an ending, the part that was given stands on the canvas as it was given, in the colour of what is read.
+For an ending, the given pixels are drawn on the canvas in the colour of the reading window.
 
-`t` counts steps from 0; between two whole numbers windows glide and the canvas fades. The frame of a window is the
-wider the blurrier its filters are, as in the paper's figures.
+`t` counts steps from 0; between two whole numbers windows glide and the canvas fades. A window's frame is wider for
+blurrier filters, as in the paper's figures.
 """
 
 import math
@@ -11,22 +11,27 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from saccade.pipeline.animate.page import Box, Page, Pixels, magnified_size, resize, to_pixels
 from saccade.pipeline.animate.palette import BELIEF, FAINT, GAZE, INK, QUIET, STAGE, Colour
 from saccade.pipeline.contract import Trace
+from saccade.recurrent.tree import count
 
 WIDTH, HEIGHT, MARGIN = 960, 540, 32
 TITLE_BASELINE, CAPTION_BASELINE, PROGRESS_TOP = 46, 88, 514
 PANELS = Box(MARGIN, 98, 400, 400), Box(WIDTH - MARGIN - 400, 98, 400, 400)
 BORDER = 0.06  # of a panel's side, kept free around the image for windows that reach beyond it
 TILE, TILE_PROGRESS = 160, 6
+SMALL_TILE, MANY, LEVELS = 96, 16, 32
+"""Side of a tile on a wall of more than `MANY` examples, and its levels of each colour: the film would be large."""
+
 WIDEST = 0.025  # of a panel's side, the frame of the blurriest window
 GIVEN = 0.4  # how far towards blue the given pixels of an ending are tinted
 
 
 class Frame(NamedTuple):
-    """What a frame shows: canvas and image [C, H, W] in [0, 1] and windows, see `windows.RECTANGLE`."""
+    """The contents of a frame: canvas and image [C, H, W] in [0, 1] and windows, see `windows.RECTANGLE`."""
 
     step: float
     steps: int
@@ -38,11 +43,11 @@ class Frame(NamedTuple):
 
 
 def read_frame(trace: Trace, t: float, example: int) -> Frame:
-    """The trace at time t; the image is there only if it was read."""
+    """Read one example at time t from a trace; without the image if the network did not read one."""
     outputs, before, after = trace.outputs, math.floor(t), math.ceil(t)
 
-    def at(values: object) -> NDArray[np.floating]:
-        first, second = (values[i, example].detach().float().cpu().numpy() for i in (before, after))  # type: ignore[index]
+    def at(values: Tensor) -> NDArray[np.floating]:
+        first, second = (values[i, example].detach().float().cpu().numpy() for i in (before, after))
         return first + (second - first) * (t - before)
 
     canvas = 1 / (1 + np.exp(-np.clip(at(outputs.canvas), -60, 60)))
@@ -54,16 +59,16 @@ def read_frame(trace: Trace, t: float, example: int) -> Frame:
 
 
 def finished(now: Frame) -> Pixels:
-    """The canvas uint8 [H, W, 3], with the given part of an ending laid over it and tinted."""
-    drawn = to_pixels(now.canvas)
+    """Return the canvas uint8 [H, W, 3], with the given pixels of an ending drawn over it and tinted."""
+    canvas = to_pixels(now.canvas)
     if now.given is None or now.image is None:
-        return drawn
+        return canvas
     tinted = to_pixels(now.image) * (1 - GIVEN) + np.array(BELIEF) * GIVEN
-    return np.where(now.given[:, :, None], np.rint(tinted).astype(np.uint8), drawn)
+    return np.where(now.given[:, :, None], np.rint(tinted).astype(np.uint8), canvas)
 
 
 def picture(trace: Trace, t: float, example: int) -> Pixels:
-    """The frame that shows one drawing at large: uint8 [540, 960, 3]."""
+    """Draw the large frame: uint8 [540, 960, 3]."""
     now = read_frame(trace, t, example)
     page = Page(WIDTH, HEIGHT)
     x = page.text(f"Step {math.floor(now.step) + 1} ", MARGIN, TITLE_BASELINE, 26, bold=True)
@@ -83,23 +88,26 @@ def picture(trace: Trace, t: float, example: int) -> Pixels:
 
 
 def tile(trace: Trace, t: float, example: int) -> Pixels:
-    """A small frame for a wall of many: the canvas, and to its left the image if one was read.
+    """Draw the small frame for a grid of many examples: the canvas, and to its left the image if one was read.
 
-    The last frame shows what was drawn without a window. Returns uint8 [166, 160 or 328, 3].
+    The last frame has no window. Returns uint8 [166, 160 or 328, 3]; smaller on a wall of many.
     """
     now = read_frame(trace, t, example)
-    done = now.step == now.steps - 1
-    left = 0 if now.read is None else TILE + 2 * TILE_PROGRESS - 4
-    page = Page(left + TILE, TILE + TILE_PROGRESS)
+    done, many = now.step == now.steps - 1, count(trace.batch) > MANY
+    side, drawn = SMALL_TILE if many else TILE, finished(now)
+    if many:
+        drawn = np.rint(np.rint(drawn * ((LEVELS - 1) / 255)) * (255 / (LEVELS - 1))).astype(np.uint8)
+    left = 0 if now.read is None else side + 2 * TILE_PROGRESS - 4
+    page = Page(left + side, side + TILE_PROGRESS)
     if now.image is not None and now.read is not None:
-        _panel(page, Box(0, 0, TILE, TILE), to_pixels(now.image), None if done else now.read, BELIEF)
-    _panel(page, Box(left, 0, TILE, TILE), finished(now), None if done else now.write, GAZE)
-    _progress(page, Box(0, TILE + TILE_PROGRESS - 2, left + TILE, 2), now)
+        _panel(page, Box(0, 0, side, side), to_pixels(now.image), None if done else now.read, BELIEF)
+    _panel(page, Box(left, 0, side, side), drawn, None if done else now.write, GAZE)
+    _progress(page, Box(0, side + TILE_PROGRESS - 2, left + side, 2), now)
     return page.pixels()
 
 
 def _panel(page: Page, panel: Box, pixels: Pixels, window: NDArray[np.floating] | None, colour: Colour) -> None:
-    """An image on its stage with a window over it, cut off at the panel."""
+    """Draw an image with a window over it, cropped to the panel."""
     stage = Page(panel.width, panel.height, STAGE)
     room = round(panel.width * (1 - 2 * BORDER))
     width, height = magnified_size(pixels.shape[1], pixels.shape[0], room)
@@ -108,7 +116,7 @@ def _panel(page: Page, panel: Box, pixels: Pixels, window: NDArray[np.floating] 
     if window is not None:
         x, y, half_width, half_height, sigma, _ = window.tolist()
         thickness = round(min(sigma * width / pixels.shape[1] / 2, WIDEST * panel.width))
-        reach = 3 * max(panel.width, panel.height)  # a window far off the image is cut off before it is drawn
+        reach = 3 * max(panel.width, panel.height)  # a window far outside the image is cropped before it is drawn
         frame = box.window(x, y, half_width, half_height)
         left, top = max(frame.left, -reach), max(frame.top, -reach)
         right, bottom = min(frame.left + frame.width, reach), min(frame.top + frame.height, reach)
@@ -120,6 +128,6 @@ def _panel(page: Page, panel: Box, pixels: Pixels, window: NDArray[np.floating] 
 
 
 def _progress(page: Page, box: Box, now: Frame) -> None:
-    """How far the drawing has come."""
+    """Draw a progress bar."""
     page.fill(box, FAINT)
     page.fill(Box(box.left, box.top, round(box.width * (now.step + 1) / now.steps), box.height), QUIET)

@@ -1,9 +1,8 @@
-"""DRAW as a system: how an episode is made, measured and shown."""
+"""DRAW as a system: its episodes, metrics, report and pictures."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +15,7 @@ from saccade.draw.picture import picture, tile
 from saccade.images.config import ImageData, ImageFacts
 from saccade.images.source import ImageBatch
 from saccade.images.system import ImageSystem
+from saccade.json_types import Record, Values
 from saccade.pipeline.animate.charts import bars
 from saccade.pipeline.animate.page import Pixels
 from saccade.pipeline.contract import AnySource, Episode, Loss, Trace
@@ -29,10 +29,10 @@ ROWS = 500
 """Rows of a batch in an evaluation: images times samples."""
 
 IDLE_NATS = 0.05
-"""A step whose KL is smaller tells the decoder next to nothing."""
+"""A step with a smaller KL carries almost no information."""
 
 PALEST, DARKEST = 0.01, 0.99
-"""Mean images are brought into this range before their logit is taken."""
+"""Range to which the mean image is clamped before its logit is taken."""
 
 
 class DrawSystem(ImageSystem[Config, Step]):
@@ -52,12 +52,12 @@ class DrawSystem(ImageSystem[Config, Step]):
 
     @torch.no_grad()
     def prime(self, core: AnyCore, batch: ImageBatch) -> None:
-        """What a fresh model takes from training images before it learns: the first canvas is their mean."""
+        """Set the initial canvas of a fresh model to the mean of training images."""
         assert isinstance(core, Draw)
         core.generator.canvas.copy_(torch.logit(batch.images.mean(0).clamp(PALEST, DARKEST)))
 
     def data_for(self, config: Config, data: ImageData) -> ImageData:
-        """Black and white images for the Bernoulli likelihood, grey levels and colours for the logistic one."""
+        """Choose black and white images for the Bernoulli likelihood, grey levels and colours for the logistic one."""
         if data.binarise != "auto":
             return data
         return replace(data, binarise="fixed" if config.likelihood == "bernoulli" else "none")
@@ -71,16 +71,19 @@ class DrawSystem(ImageSystem[Config, Step]):
         return Episode(noise.to(images.device), Context(images, labels), labels)
 
     def loss(self, outputs: Step, episode: DrawEpisode, config: Config) -> Loss:
-        """The bound, nats an image."""
+        """Return the bound, nats per image."""
         return objective.bound(outputs, episode.context.images, config)
 
     def examples_at_once(self, config: Config) -> int:
-        """Images in a batch of an evaluation: the more samples each, the fewer."""
+        """Return the number of images in a batch of an evaluation: more samples per image, fewer images."""
         return max(1, ROWS // config.samples)
 
     def metrics(self, outputs: Step, episode: DrawEpisode, config: Config) -> dict[str, Tensor]:
-        """Per image: log-weights [B, S], of the first sample the reconstruction [B] and every step's KL [B, T], and how
-        many numbers an image consists of [B]."""
+        """Measure each image.
+
+        The log-weights [B, S]; for the first sample the reconstruction [B] and every step's KL [B, T]; the number of
+        values in an image [B].
+        """
         images, count = episode.context.images, len(episode.targets) // config.samples
         weights = objective.log_weight(outputs, episode.inputs, images, config)
         wrong = objective.reconstruction(outputs.canvas[-1], outputs.log_scale[-1], images, config)
@@ -93,28 +96,28 @@ class DrawSystem(ImageSystem[Config, Step]):
         }
 
     def health(self, outputs: Step, episode: DrawEpisode, config: Config) -> dict[str, float]:
-        """Steps of the batch, the KL over all of them, and how many of them tell the decoder next to nothing."""
+        """Return the number of steps, their total KL, and the number of steps with almost no information."""
         kl = objective.divergence(outputs.mu.detach(), outputs.log_sigma.detach()).mean(1)
         return {"steps": len(kl), "kl_nats": kl.sum().item(), "idle_steps": int((kl < IDLE_NATS).sum())}
 
     def warnings(self, health: Mapping[str, float], config: Config) -> list[str]:
-        """Signs that the latents are not used."""
+        """Return a warning if the latents are not used."""
         if health["idle_steps"] < health["steps"]:
             return []
-        return ["the latents say nothing (KL near 0): it has collapsed; lower the learning rate or the first steps"]
+        return ["the latents are not used (KL near 0): it has collapsed; lower the learning rate or the first steps"]
 
     def conditions(self, config: Config) -> dict[str, Config]:
-        """The bound with one sample, and the importance-weighted estimate."""
+        """Return the settings for the bound with one sample, and for the importance-weighted estimate."""
         return {
             "one_sample": replace(config, samples=1),
             "importance_weighted": replace(config, samples=config.importance_samples),
         }
 
-    def report(self, results: Mapping[str, Mapping[str, Tensor]], config: Config) -> dict[str, Any]:
-        """Return the bound with its parts and the importance-weighted estimate by K, in nats an image.
+    def report(self, results: Mapping[str, Mapping[str, Tensor]], config: Config) -> Record:
+        """Return the bound with its parts and the importance-weighted estimate by K, in nats per image.
 
-        The mean bound of all K samples is the bound again, with less noise. For grey levels and colours the bound is
-        given in bits per dimension too: per pixel and channel, as their literature gives it.
+        The mean bound of all K samples is the same bound with less noise. For grey levels and colours the report also
+        has the bound in bits per dimension (pixel and channel), the usual unit for such images.
         """
         one, many = results["one_sample"], results["importance_weighted"]["log_weights"].double().t()
         wrong, kl = one["reconstruction"].double(), one["kl"].double()
@@ -136,18 +139,18 @@ class DrawSystem(ImageSystem[Config, Step]):
             "steps": config.steps,
         }
 
-    def charts(self, metrics: Mapping[str, Any]) -> dict[str, bytes]:
-        """What every step's latents tell, on average over the images."""
+    def charts(self, metrics: Values) -> dict[str, bytes]:
+        """Draw the KL of every step, averaged over the images."""
         kl, total = metrics["kl_nats_per_step"], metrics["kl_nats"]
-        title = f"{total:.1f} nats in {len(kl)} steps: what each step's latents tell of an image"
+        title = f"{total:.1f} nats in {len(kl)} steps: information about an image in each step's latents"
         return {"kl-per-step": bars(kl, title=title, across="step", up="KL, nats an image")}
 
     def picture(self, trace: Trace, t: float, example: int) -> Pixels:
-        """Draw the frame that shows one drawing large."""
+        """Draw the large frame."""
         return picture(trace, t, example)
 
     def tile(self, trace: Trace, t: float, example: int) -> Pixels:
-        """Draw a small frame for a wall of many."""
+        """Draw the small frame for a grid of many examples."""
         return tile(trace, t, example)
 
     def showcase(self, trained: Trained[Config, ImageBatch, ImageFacts], source: AnySource | None, count: int) -> Trace:
@@ -157,11 +160,11 @@ class DrawSystem(ImageSystem[Config, Step]):
 
     def showcase_caption(self) -> str:
         """Return the sentence under a report's film."""
-        return "Drawn out of noise, step by step."
+        return "Drawn from noise, step by step."
 
 
 def steps_at(config: Config, progress: float) -> int:
-    """T at a point of the training: grown geometrically from `first_steps`."""
+    """Return the number of steps at a point of the training: it grows geometrically from `first_steps`."""
     first = min(config.first_steps, config.steps)
     if progress >= config.grow_until or first == config.steps:
         return config.steps

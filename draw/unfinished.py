@@ -1,4 +1,4 @@
-"""A person's unfinished picture, as a model knows pictures, and which of its pixels are given."""
+"""A user's unfinished picture in a model's format, and the mask of its given pixels."""
 
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
@@ -16,13 +16,13 @@ from saccade.images.picture_files import decode, open_image
 Side = Literal["top", "bottom", "left", "right"]
 
 LOPSIDED = 0.2
-"""By how much of the picture's side its blank band must be wider than the one opposite, to be taken for unfinished."""
+"""Smallest difference of two opposite blank bands, as a fraction of the side, for a digit that counts as unfinished."""
 
-SAY = "say which part is given, with --keep or --mask, or make the rest transparent"
+MARK_GIVEN = "mark the given part with --keep or --mask, or make the rest transparent"
 
 
 class Part(NamedTuple):
-    """A picture float32 [C, H, W] in [0, 1], and which of its pixels are given: bool [H, W], some and not all."""
+    """A picture float32 [C, H, W] in [0, 1], and the mask of its given pixels: bool [H, W], some and not all."""
 
     image: Tensor
     given: Tensor
@@ -37,19 +37,19 @@ def read_part(
     digits: bool = True,
     two_levels: bool = False,
 ) -> Part:
-    """The picture in `path` as a model of that `shape` wants it, and the part of it that is given.
+    """Read a picture for a model of that `shape`, with the mask of its given pixels.
 
-    Given is what is white in `mask` (a picture of the same size, or of the model's), or the half that `keep` names; or
-    else what is not transparent; or else, for a digit, everything but the blank side that it leans away from. The
-    picture keeps its place: it is neither cropped nor centred, only made smaller, if it is larger than the model's.
+    The given pixels are those that are white in `mask` (a picture of the same size, or of the model's), or the half
+    that `keep` names; without both, the pixels that are not transparent; for a digit without transparency, all but the
+    blank band on one side. The picture is neither cropped nor centred, only scaled down to the model's size.
     For `digits` in grey it may be dark on light or light on dark, and becomes the latter; its darkest ink becomes 1.
 
     Args:
         two_levels: round to 0 and 1, for a model of black and white images.
 
     Raises:
-        InputError: no whole picture, one of another proportion or too small, a mask of another size, nothing or
-            everything given, or (digits) no ink where it is given.
+        InputError: no whole picture, another aspect ratio or too small, a mask of another size, no pixel or all pixels
+            given, or (digits) no ink in the given part.
     """
     grey = shape.channels == 1
     pixels, opaque = _pixels(path, "L" if grey else "RGB", shape)
@@ -63,9 +63,9 @@ def read_part(
     if digits and grey:
         image = _ink(image, np.full(image.shape, True) if given is None else given, path)
     if given is None:
-        given = _leaning(image, path) if digits and grey else None
+        given = _all_but_blank(image, path) if digits and grey else None
     if given is None:
-        raise InputError("a part that is not given", f"a whole picture in {path}", SAY)
+        raise InputError("a part that is not given", f"a whole picture in {path}", MARK_GIVEN)
     image = np.round(image) if two_levels else image
     return Part(
         torch.from_numpy(image).reshape(*image.shape[:2], -1).permute(2, 0, 1).contiguous(), torch.tensor(given)
@@ -73,7 +73,7 @@ def read_part(
 
 
 def _pixels(path: Path, mode: str, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
-    """Its pixels at its own size, and which of them are not transparent."""
+    """Return a picture's pixels at its own size, and the mask of those that are not transparent."""
     with open_image(path) as image:
         pixels = decode(image, path, mode)
         upright = ImageOps.exif_transpose(image)
@@ -81,13 +81,13 @@ def _pixels(path: Path, mode: str, shape: Shape) -> tuple[np.ndarray, np.ndarray
         opaque = np.asarray(upright.convert("RGBA").getchannel("A")) > 127 if clear else None
     height, width = pixels.shape[:2]
     if height * shape.width != width * shape.height or height < shape.height:
-        expected = f"a picture of {shape.width} x {shape.height} pixels, or a larger one in that proportion"
-        raise InputError(expected, f"{width} x {height} in {path}", "cut it or scale it")
+        expected = f"a picture of {shape.width} x {shape.height} pixels, or a larger one with that aspect ratio"
+        raise InputError(expected, f"{width} x {height} in {path}", "crop it or scale it")
     return pixels, np.full((height, width), True) if opaque is None else opaque
 
 
 def _named(mask: Path | None, keep: Side | None, size: tuple[int, int], shape: Shape) -> np.ndarray | None:
-    """What a person says is given: bool [H, W] at the model's size; None where nothing was said."""
+    """Return the given pixels that `mask` or `keep` names: bool [H, W] at the model's size; None without both."""
     if mask and keep:
         raise InputError("one of --mask and --keep", "both", "leave one out")
     if mask:
@@ -106,13 +106,13 @@ def _named(mask: Path | None, keep: Side | None, size: tuple[int, int], shape: S
 
 
 def _smaller(pixels: np.ndarray, shape: Shape) -> np.ndarray:
-    """Averaged to the model's size."""
+    """Scale pixels down to the model's size, by averages."""
     size = shape.width, shape.height
     return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
 
 
 def _ink(image: np.ndarray, given: np.ndarray, path: Path) -> np.ndarray:
-    """Light on dark, the darkest ink 1, the paper (most of what is given) 0; what is not given counts for nothing."""
+    """Make ink light on dark: the darkest ink 1, the paper (most given pixels) 0. Only given pixels count."""
     seen = image[given]
     paper = float(np.median(seen))
     ink = image - paper if seen.max() - paper >= paper - seen.min() else paper - image
@@ -122,8 +122,8 @@ def _ink(image: np.ndarray, given: np.ndarray, path: Path) -> np.ndarray:
     return (ink / strongest).clip(0, 1)
 
 
-def _leaning(ink: np.ndarray, path: Path) -> np.ndarray:
-    """Everything but the blank band on the side that the ink leans away from."""
+def _all_but_blank(ink: np.ndarray, path: Path) -> np.ndarray:
+    """Return the mask of all but the widest blank band."""
     rows, columns = (np.flatnonzero((ink > 0.5).any(axis=axis)) for axis in (1, 0))
     height, width = ink.shape
     top, left, bottom, right = rows[0], columns[0], height - 1 - rows[-1], width - 1 - columns[-1]
@@ -131,7 +131,7 @@ def _leaning(ink: np.ndarray, path: Path) -> np.ndarray:
     lean |= {"top": -lean["bottom"], "left": -lean["right"]}
     side = max(lean, key=lean.__getitem__)
     if lean[side] < LOPSIDED:
-        raise InputError("a digit of which one side is missing", f"ink all over {path}", SAY)
+        raise InputError("a digit of which one side is missing", f"ink on all sides of {path}", MARK_GIVEN)
     y, x = np.mgrid[:height, :width]
     blank = {"bottom": y > rows[-1], "top": y < rows[0], "right": x > columns[-1], "left": x < columns[0]}
     return ~blank[side]

@@ -5,17 +5,24 @@ from typing import Annotated
 
 import typer
 
-from saccade.terminal.arguments import AsJson, Count, DataDir, Index, RunPath, SplitName, StripFile
-from saccade.terminal.verbs import eval_command, film_name, train_command
+from saccade.errors import InputError
+from saccade.pipeline import outputs
+from saccade.terminal.arguments import AsJson, Count, DataDir, Index, Overwrite, RunPath, SplitName, StripFile
+from saccade.terminal.verbs import eval_command, film_name, result_of, train_command
 
 SYSTEM = "glimpse"
 THEN = ("gif {} --index 7",)
 
 DEFAULT = Path("ram-mnist")
-"""The shipped network that reads where none is named."""
+"""The shipped network that reads by default."""
 
-Condition = Annotated[str | None, typer.Option(help="Whose gaze, e.g. random; the policy's mean by default.")]
-Seconds = Annotated[float, typer.Option(min=0.02, max=10, help="Seconds a glimpse is shown.")]
+MOST_READ, MOST_FILMED = 2000, 400
+"""Most images in one call of `read`, and with a film or a strip."""
+
+Condition = Annotated[
+    str | None, typer.Option(help="Choice of the locations, e.g. random; by default the policy's mean.")
+]
+Seconds = Annotated[float, typer.Option(min=0.02, max=10, help="Seconds per glimpse.")]
 
 
 def gif(
@@ -28,21 +35,23 @@ def gif(
     seconds: Seconds = 0.8,
     data_dir: DataDir = None,
     split: SplitName = "test",
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show where the network looks, what it sees there, and what it believes."""
+    """Film the network's gaze, its patches and its belief."""
+    film = out or result_of(path, SYSTEM, film_name("gaze", index, count))
+    outputs.check_all({"--out": film}, {"--strip": strip}, overwrite=overwrite)
     from saccade.glimpse.reader import readings
     from saccade.pipeline.animate import show
-    from saccade.pipeline.checkpoint.locate import results_folder
     from saccade.pipeline.trained import open_trained
     from saccade.terminal import screen
 
     network = open_trained(path, SYSTEM)
     batch = network.held_out(network.source(data_dir), split, index, count)
     trace = network.look(batch, condition)
-    wrote = [show.write_strip(trace, strip)] if strip else []
-    file = out or results_folder(network.folder.path) / film_name("gaze", index, count)
-    wrote.append(show.write_film(trace, file, seconds=seconds))
+    outputs.make_folder_of(film)
+    wrote = [show.write_strip(trace, strip, overwrite=overwrite)] if strip else []
+    wrote.append(show.write_film(trace, film, seconds=seconds, overwrite=overwrite))
     answers = screen.answers(readings(trace), range(index, index + count))
     if not as_json:
         screen.show_answers(answers)
@@ -52,13 +61,21 @@ def gif(
 def read(
     files: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files.", show_default=False)],
     run: Annotated[Path, typer.Option(help="A trained network's run folder, or a shipped one's name.")] = DEFAULT,
-    gif: Annotated[Path | None, typer.Option(help="Draw the gaze into this file: .gif, .webp or .png.")] = None,
+    gif: Annotated[Path | None, typer.Option(help="Film of the gaze: .gif, .webp or .png.")] = None,
     strip: StripFile = None,
     condition: Condition = None,
     seconds: Seconds = 0.8,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Read your own image files: label, probabilities and gaze."""
+    outputs.check_inputs(files)
+    most = MOST_FILMED if gif or strip else MOST_READ
+    if len(files) > most:
+        found = f"{len(files):,}{' with --gif or --strip' if gif or strip else ''}"
+        raise InputError(f"at most {most:,} images", found, "read them in several commands")
+    outputs.check_all({"--gif": gif}, {"--strip": strip}, inputs=files, overwrite=overwrite)
+    result_of(run, SYSTEM, "")
     from saccade.glimpse.reader import Reader, readings
     from saccade.pipeline.animate import show
     from saccade.pipeline.trained import open_trained
@@ -67,8 +84,8 @@ def read(
     network = open_trained(run, SYSTEM)
     assert isinstance(network, Reader)
     trace = network.trace(files, condition)
-    wrote = [show.write_strip(trace, strip)] if strip else []
-    wrote += [show.write_film(trace, gif, seconds=seconds)] if gif else []
+    wrote = [show.write_strip(trace, strip, overwrite=overwrite)] if strip else []
+    wrote += [show.write_film(trace, gif, seconds=seconds, overwrite=overwrite)] if gif else []
     answers = screen.answers(readings(trace), [str(file) for file in files])
     if not as_json:
         screen.show_answers(answers)

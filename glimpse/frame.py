@@ -1,4 +1,4 @@
-"""What there is to see of one example at one time, read out of a trace."""
+"""One example at one time, read from a trace for the pictures."""
 
 from typing import NamedTuple
 
@@ -10,34 +10,44 @@ from saccade.pipeline.animate.belief_chart import Belief, most_probable, softmax
 from saccade.pipeline.animate.page import Pixels, Point, to_pixels
 from saccade.pipeline.contract import Trace
 
-LANDED = 0.6  # the part of a step's time that the eye takes to move
+LANDED = 0.6
+"""Fraction of a step's time in which the gaze moves."""
 
 
 class Frame(NamedTuple):
-    """What is to be seen of one example at time t."""
+    """One example at time t."""
 
-    image: Pixels  # [H, W, 3]
-    step: int  # the glimpse that counts now, from 0
+    image: Pixels
+    """[H, W, 3]."""
+    step: int
+    """The current glimpse, from 0."""
     steps: int
-    progress: float  # glimpses made, from 1 to steps
-    path: list[Point]  # (x, y) in [-1, 1] of all locations up to now, the gaze last
-    windows: NDArray[np.float64]  # (x, y, half-width, half-height) per scale, the finest first [S, 4]
-    patches: list[Pixels]  # per scale [g, g, 3]
-    earlier: list[Pixels]  # the finest patches of the glimpses before
-    moving: bool  # the retina sees nothing
+    progress: float
+    """Glimpses made, from 1 to steps."""
+    path: list[Point]
+    """(x, y) in [-1, 1] of all locations so far, the gaze last."""
+    windows: NDArray[np.float64]
+    """(x, y, half-width, half-height) of each scale, the finest first [S, 4]."""
+    patches: list[Pixels]
+    """Of each scale [g, g, 3]."""
+    earlier: list[Pixels]
+    """The finest patches of the glimpses before."""
+    moving: bool
+    """True while the gaze moves and no patch is shown."""
     belief: Belief
-    digit: Point | None = None  # (x, y) in [-1, 1] of the digit's middle, where the data knows it
+    digit: Point | None = None
+    """(x, y) in [-1, 1] of the digit's middle; None if the data does not know it."""
 
 
 def read_frame(trace: Trace, t: float, example: int) -> Frame:
-    """Read one example at time t out of a trace."""
+    """Read one example at time t from a trace."""
     outputs = trace.outputs
     location, windows, logits, patches = (
         field[:, example].detach().float().cpu().numpy().astype(np.float64)
         for field in (outputs.location, outputs.windows, outputs.logits, outputs.patches)
     )
     steps = len(location)
-    assert 0 <= t <= steps - 1, f"t = {t} is none of {steps} glimpses"
+    assert 0 <= t <= steps - 1, f"t = {t} is outside {steps} glimpses"
     start = min(int(t), steps - 1)
     after, part = min(start + 1, steps - 1), t - start
     moved, learned = _ease(part / LANDED), _ease((part - LANDED) / (1 - LANDED))
@@ -72,10 +82,11 @@ def _point(place: Tensor) -> Point:
 
 
 def _ease(part: float) -> float:
-    """From 0 to 1, starting and stopping gently."""
+    """Ease from 0 to 1, with slope 0 at both ends."""
     part = min(1.0, max(0.0, part))
     return part * part * (3 - 2 * part)
 
 
 def _between(first: NDArray[np.float64], second: NDArray[np.float64], amount: float) -> NDArray[np.float64]:
+    """Interpolate linearly."""
     return first + (second - first) * amount

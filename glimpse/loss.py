@@ -1,19 +1,20 @@
-"""RAM's hybrid loss (Mnih et al. 2014, section 3.2): who learns from what.
+"""RAM's hybrid loss (Mnih et al. 2014, section 3.2): its terms, and the parameters that each of them trains.
 
 - classification: cross-entropy of the last belief; trains the classifier, the core and the glimpse network;
 - reinforce: -log pi(l_t) (R - b_t) over the locations that the policy chose (equation 1 with its baseline);
-  trains the location policy and its prior alone, or (`policy_reads` state) all that made the state it reads, too;
-- baseline: (R - b_t)^2; trains the baseline alone;
-- probe: cross-entropy of the beliefs before the last; trains the probe alone, which is there to be looked at.
+  trains only the location policy and its prior, or with policy_reads = "state" also the core and the glimpse network;
+- baseline: (R - b_t)^2; trains only the baseline;
+- probe: cross-entropy of the beliefs before the last; trains only the probe, which serves pictures and metrics.
 
-The model detaches what the policy, the baseline and the probe read, so the four parts do not meet, unless the policy
-reads a state that it trains.
+The model detaches the inputs of policy, baseline and probe, so the four terms train separate parameters; only with
+policy_reads = "state" it does not detach the policy's.
 """
 
 import math
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from saccade.glimpse.config import Config
@@ -22,17 +23,19 @@ from saccade.glimpse.trace import Glimpse
 from saccade.pipeline.contract import Loss
 
 
-def expected(baseline: Tensor, targets: Tensor) -> Tensor:
-    """b_t [T, B]; of a baseline for each class [T, B, K] the true one's."""
+def expected(
+    baseline: Float[Tensor, "T B"] | Float[Tensor, "T B K"], targets: Int64[Tensor, " B"]
+) -> Float[Tensor, "T B"]:
+    """Return b_t; of a baseline for each class, the true class's."""
     if baseline.ndim == 2:
         return baseline
     return baseline.gather(2, targets[None, :, None].expand(len(baseline), -1, 1)).squeeze(2)
 
 
-def advantages(reward: Tensor, baseline: Tensor, rollouts: int) -> Tensor:
-    """R - b_t for one rollout, or for each of M its reward less the mean reward of the other M - 1 (leave one out).
+def advantages(reward: Float[Tensor, " B"], baseline: Float[Tensor, "T B"], rollouts: int) -> Float[Tensor, "T B"]:
+    """Return R - b, detached: b is b_t, or with M rollouts the mean reward of the other M - 1.
 
-    Rollouts of an image lie `B / M` apart along the batch axis. Returns detached [T, B].
+    Rollouts of an image lie `B / M` apart along the batch axis.
     """
     if rollouts == 1:
         return reward - baseline.detach()
@@ -41,15 +44,15 @@ def advantages(reward: Tensor, baseline: Tensor, rollouts: int) -> Tensor:
     return (by_image - others).view(1, -1).expand_as(baseline)
 
 
-def log_probability(trace: Glimpse, std: Tensor) -> Tensor:
-    """log N(l_t; mean_t, std) of the unclamped draw, summed over x and y; 0 where the policy did not choose [T, B]."""
+def log_probability(trace: Glimpse, std: Float[Tensor, "T B"]) -> Float[Tensor, "T B"]:
+    """Return log N(l_t; mean_t, std) of the unclamped sample, over x and y; 0 where the policy did not choose."""
     distance = (trace.sample.detach() - trace.mean) / std[:, :, None]
     density = -0.5 * distance.square() - std[:, :, None].log() - 0.5 * math.log(2 * math.pi)
     return density.sum(2) * trace.chosen
 
 
-def hybrid_loss(trace: Glimpse, std: Tensor, targets: Tensor, config: Config) -> Loss:
-    """The sum of the terms, means over the batch; std [T, B] is the policy's, targets [B]."""
+def hybrid_loss(trace: Glimpse, std: Float[Tensor, "T B"], targets: Int64[Tensor, " B"], config: Config) -> Loss:
+    """Return the sum of the terms, each a mean over the batch; std is the location policy's."""
     classification = F.cross_entropy(trace.logits[-1], targets)
     terms = {"classification": classification}
     if config.glimpses > 1:

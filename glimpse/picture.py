@@ -1,7 +1,7 @@
-"""One frame of a gaze: where the network looks, what its retina sees there, what it believes. From the trace alone.
+"""One frame of a gaze: the windows on the image, the retina's patches, and the belief. From the trace alone.
 
-`t` counts glimpses from 0. Between two whole numbers the gaze is under way: first the windows glide while the retina
-sees nothing, as the eye does in a saccade; then they have landed, the new patches appear and the belief changes.
+`t` counts glimpses from 0. Between two whole numbers the gaze moves: first the windows glide and no patches are shown,
+as in a saccade of the eye; then the windows stop, the new patches appear and the belief changes.
 """
 
 from saccade.glimpse.frame import Frame, read_frame
@@ -27,7 +27,7 @@ from saccade.pipeline.contract import Trace
 WIDTH, HEIGHT, MARGIN = 960, 540, 32
 TITLE_BASELINE, CAPTION_BASELINE, PROGRESS_TOP = 46, 88, 514
 PANEL = Box(MARGIN, 98, 400, 400)
-HEADLINES, HEADLINE_RIGHT = (460, 290), 808  # the headline's left end for short and for long class names
+HEADLINES, HEADLINE_RIGHT = (460, 290), 808  # the headline's left edge for short and for long class names
 RETINA = Box(460, PANEL.top, 168, PANEL.height)
 CHART = Box(660, PANEL.top, WIDTH - MARGIN - 660, PANEL.height)
 BORDER = 0.08  # of the panel's side, kept free around the image for windows that reach beyond it
@@ -35,12 +35,12 @@ TILE, TILE_CAPTION = 240, 40
 
 
 def picture(trace: Trace, t: float, example: int) -> Pixels:
-    """The frame that shows a class one glimpse: image, retina, belief; see `tile` for the image alone.
+    """Draw the large frame: image, retina and belief.
 
     Args:
-        trace: with `Glimpse` outputs; a target outside the classes means that nobody knows the truth.
-        t: glimpse, from 0 to T - 1; between two, on the way.
-        example: which of the trace's B.
+        trace: with `Glimpse` outputs; a label outside the classes is unknown.
+        t: glimpse, from 0 to T - 1; a fraction is a time between two glimpses.
+        example: index among the trace's B examples.
 
     Returns:
         uint8 [540, 960, 3].
@@ -61,7 +61,7 @@ def picture(trace: Trace, t: float, example: int) -> Pixels:
 
 
 def tile(trace: Trace, t: float, example: int) -> Pixels:
-    """A small frame for a wall of many examples: the image with its gaze, and one line of belief.
+    """Draw the small frame for a grid of many examples: the image with its gaze, and one line of belief.
 
     Arguments as `picture`. Returns uint8 [280, 240, 3].
     """
@@ -84,14 +84,17 @@ def tile(trace: Trace, t: float, example: int) -> Pixels:
 
 
 def image_box(panel: Box, width: int, height: int) -> Box:
-    """Where an image of width x height pixels lies in a panel: in the middle, as large as the free border allows."""
+    """Return the box of an image of width x height pixels in a panel: in the middle, as large as the border allows."""
     room = round(min(panel.width, panel.height) * (1 - 2 * BORDER))
     across, down = magnified_size(width, height, room)
     return Box(panel.left + (panel.width - across) // 2, panel.top + (panel.height - down) // 2, across, down)
 
 
 def _panel(page: Page, panel: Box, now: Frame) -> None:
-    """The image on its stage, every scale's window around the gaze, and the gaze's path; all cut off at the panel."""
+    """Draw the image, every scale's window around the gaze, the digit's middle if it is known, and the gaze's path.
+
+    All is cropped to the panel.
+    """
     stage = Page(panel.width, panel.height, STAGE)
     box = image_box(Box(0, 0, panel.width, panel.height), now.image.shape[1], now.image.shape[0])
     stage.paste(resize(now.image, box.width, box.height), box.left, box.top)
@@ -107,7 +110,7 @@ def _panel(page: Page, panel: Box, now: Frame) -> None:
 
 
 def _cross(stage: Page, centre: Point, reach: float) -> None:
-    """Mark the digit's middle, which the network is not told: a cross that the gaze's dot may cover."""
+    """Draw a cross at the digit's middle, which the network does not know; the gaze's dot may cover it."""
     x, y = centre
     for colour, thickness in ((WHITE, 6.0), (RIGHT, 3.0)):
         stage.line((x - reach, y), (x + reach, y), thickness, colour, 0.9)
@@ -115,7 +118,7 @@ def _cross(stage: Page, centre: Point, reach: float) -> None:
 
 
 def _path(stage: Page, points: list[Point]) -> None:
-    """Locations joined by a line, the earlier the fainter; a ringed dot where the gaze is now."""
+    """Draw the locations joined by a line, earlier ones fainter, and a ringed dot at the gaze."""
     faded = [max(0.3, 0.95 * 0.8 ** (len(points) - 1 - i)) for i in range(len(points))]
     for halo in (True, False):
         colour, extra = (INK, 2.0) if halo else (DISTANT_GAZE, 0.0)
@@ -129,7 +132,7 @@ def _path(stage: Page, points: list[Point]) -> None:
 
 
 def _captions(page: Page, now: Frame) -> None:
-    """What the three columns show, and what the tick in the bars means."""
+    """Write the captions of the three columns, and the key of the tick in the bars."""
     image = "the image" if now.digit is None else "the image; the cross is the digit's middle"
     for caption, box in ((image, PANEL), ("what the retina sees", RETINA), ("belief in each class", CHART)):
         page.text(caption, box.left, CAPTION_BASELINE, 15, QUIET)
@@ -139,7 +142,7 @@ def _captions(page: Page, now: Frame) -> None:
 
 
 def _retina(page: Page, box: Box, now: Frame) -> None:
-    """Each scale's patch, magnified, in a frame of its window's shade; dimmed while the gaze moves."""
+    """Draw each scale's patch, magnified, in a frame of its window's shade; dimmed while the gaze moves."""
     scales, gap, frame = len(now.patches), 10, 3
     side = min(box.width, (box.height - gap * (scales - 1)) // scales) - 2 * frame
     width, height = magnified_size(now.patches[0].shape[1], now.patches[0].shape[0], side)
@@ -157,7 +160,7 @@ def _retina(page: Page, box: Box, now: Frame) -> None:
 
 
 def _earlier(page: Page, box: Box, patches: list[Pixels]) -> None:
-    """What the finest scale saw at the glimpses before; only the latest where the space below the patches is short."""
+    """Draw the finest patches of the glimpses before: the latest ones that fit into the space."""
     caption, gap = 38, 12
     side = (box.width - 2 * gap) // 3
     room = 3 * ((box.height - caption + gap) // (side + gap))
@@ -171,7 +174,7 @@ def _earlier(page: Page, box: Box, patches: list[Pixels]) -> None:
 
 
 def _progress(page: Page, box: Box, now: Frame) -> None:
-    """A segment for each glimpse, filled as far as the gaze has come."""
+    """Draw a progress bar with a segment for each glimpse."""
     gap = 4 if box.width / now.steps > 12 else 0
     for i in range(now.steps):
         left, right = (round(box.left + (box.width + gap) * k / now.steps) for k in (i, i + 1))

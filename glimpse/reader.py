@@ -1,4 +1,4 @@
-"""A trained RAM in Python: read images, see where it looked."""
+"""A trained RAM in Python: reads images and returns labels, probabilities and gaze."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -19,7 +19,7 @@ class Reading(NamedTuple):
     gaze: list[tuple[float, float]]
     """Locations of the glimpses, (x, y) in [-1, 1]."""
     truth: str | None = None
-    """The true class, where it is known."""
+    """The true class; None if unknown."""
 
 
 class Reader(ImageTrained[Config]):
@@ -30,7 +30,7 @@ class Reader(ImageTrained[Config]):
 
         Args:
             images: paths, PIL images, arrays or tensors, see `saccade.images.inputs.Picture`.
-            condition: whose gaze, e.g. "random" or "fixed_scan"; the policy's mean by default.
+            condition: choice of the locations, e.g. "random" or "fixed_scan"; by default the policy's mean.
 
         Raises:
             InputError: images that the network cannot take.

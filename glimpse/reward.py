@@ -1,18 +1,19 @@
-"""What a belief earns.
+"""The reward R of a belief.
 
-In the log-odds log p / (1 - p) a sure answer still earns more by being surer, so that every image tells which gaze is
-the better one; in log p only those images do whose class is in doubt.
+The log-odds log p / (1 - p) of the true class still rise when an answer is almost certain, so every image shows which
+gaze is better. The log-probability log p shows it only for images whose class is in doubt.
 """
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from saccade.glimpse.config import Config
 
 
-def rewards_by_class(logits: Tensor, config: Config) -> Tensor:
-    """R of a belief [..., K] for every class that could be the true one: detached [..., K]."""
+def rewards_by_class(logits: Float[Tensor, "*batch K"], config: Config) -> Float[Tensor, "*batch K"]:
+    """Return R of a belief for every class that may be the true one, detached."""
     log_p = F.log_softmax(logits.detach(), dim=-1)
     if config.reward == "correct":
         return (log_p == log_p.amax(-1, keepdim=True)).float()
@@ -22,6 +23,6 @@ def rewards_by_class(logits: Tensor, config: Config) -> Tensor:
     return log_p.clamp(min=config.reward_floor)
 
 
-def rewards(logits: Tensor, targets: Tensor, config: Config) -> Tensor:
-    """R of every rollout from a belief [B, K]: detached [B]."""
+def rewards(logits: Float[Tensor, "B K"], targets: Int64[Tensor, " B"], config: Config) -> Float[Tensor, " B"]:
+    """Return R of every rollout from its last belief, detached."""
     return rewards_by_class(logits, config).gather(1, targets[:, None]).squeeze(1)

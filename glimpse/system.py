@@ -1,8 +1,7 @@
-"""RAM as a system: how an episode is made, scored and shown."""
+"""RAM as a system: its episodes, metrics, report and pictures."""
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -16,19 +15,23 @@ from saccade.glimpse.model import RAM, fixed_scan
 from saccade.glimpse.picture import picture, tile
 from saccade.glimpse.reader import Reader
 from saccade.glimpse.reward import rewards
-from saccade.glimpse.trace import Glimpse, Looking
+from saccade.glimpse.trace import Glimpse, GlimpseInputs
 from saccade.images.config import ImageFacts
 from saccade.images.source import ImageBatch
 from saccade.images.system import ImageSystem
+from saccade.json_types import Record
 from saccade.pipeline.animate.page import Pixels
 from saccade.pipeline.contract import Episode, Loss, Trace
 from saccade.pipeline.evaluate.classification import confusion, error_percent
 
-GlimpseEpisode = Episode[Looking, Tensor, Tensor]
+GlimpseEpisode = Episode[GlimpseInputs, Tensor, Tensor]
 """Inputs, images [B, C, H, W] as context, labels [B]; with M rollouts B is M times the batch."""
 
 AVERAGED_ROLLOUTS = 10
-COLLAPSED_SPREAD = 0.02  # image coordinates: half a pixel of a 60-pixel image
+"""Rollouts of the condition `averaged`."""
+
+COLLAPSED_SPREAD = 0.02
+"""Gaze spread below which the policy may have collapsed, image coordinates: half a pixel of a 60-pixel image."""
 
 
 class GlimpseSystem(ImageSystem[Config, Glimpse]):
@@ -50,6 +53,9 @@ class GlimpseSystem(ImageSystem[Config, Glimpse]):
         """Draw all randomness of one episode.
 
         With M rollouts the batch is repeated M times, rollout by rollout. Noise is drawn on the generator's device.
+
+        Raises:
+            InputError: the oracle's data does not know the digits' places.
         """
         images = batch.images.repeat(config.rollouts, 1, 1, 1)
         targets = batch.labels.repeat(config.rollouts)
@@ -59,10 +65,9 @@ class GlimpseSystem(ImageSystem[Config, Glimpse]):
         if config.gaze == "mean":
             noise = torch.zeros_like(noise)
         std = config.std * (config.final_std / config.std) ** progress
-        digit = (
-            torch.full_like(uniform[0], torch.nan) if batch.places is None else batch.places.repeat(config.rollouts, 1)
-        )
-        inputs = Looking(
+        unknown = torch.full_like(uniform[0], torch.nan)
+        digit = unknown if batch.places is None else batch.places.repeat(config.rollouts, 1)
+        inputs = GlimpseInputs(
             noise,
             _forced(config, uniform, digit),
             torch.full((steps, examples), std, device=device),
@@ -72,13 +77,16 @@ class GlimpseSystem(ImageSystem[Config, Glimpse]):
         return Episode(inputs, images, targets)
 
     def loss(self, outputs: Glimpse, episode: GlimpseEpisode, config: Config) -> Loss:
-        """The hybrid loss of section 3.2."""
+        """Return the hybrid loss of section 3.2."""
         return hybrid_loss(outputs, episode.inputs.std, episode.targets, config)
 
     def metrics(self, outputs: Glimpse, episode: GlimpseEpisode, config: Config) -> dict[str, Tensor]:
-        """Measure each image: the belief after every glimpse, averaged over the rollouts [B, T, K], the first rollout's
-        locations [B, T, 2], and the label [B]. Where the digit's place is known: the place [B, 2], and the distance of
-        every glimpse from it in pixels [B, T]."""
+        """Measure each image.
+
+        The belief after every glimpse, averaged over the rollouts [B, T, K]; the first rollout's locations [B, T, 2];
+        the label [B]. If the digit's place is known: the place [B, 2], and every glimpse's distance from it in pixels
+        [B, T].
+        """
         rollouts, images = config.rollouts, len(episode.targets) // config.rollouts
         probabilities = F.softmax(outputs.logits, dim=2).unflatten(1, (rollouts, images)).mean(1)  # [T, B, K]
         location = outputs.location[:, :images].transpose(0, 1)
@@ -95,18 +103,20 @@ class GlimpseSystem(ImageSystem[Config, Glimpse]):
         return measured
 
     def replays(self, outputs: Glimpse, episode: GlimpseEpisode, config: Config) -> dict[str, GlimpseEpisode]:
-        """Return episodes made from a trace: every image looked at where its neighbour in the batch was looked at, and,
-        where it is known, on the middle of its digit after the first glimpse."""
-        elsewhere = {"another_image": outputs.location.roll(1, dims=1)}
+        """Return episodes made from a trace.
+
+        In `another_image` every image is read at the locations of the image before it in the batch; in `oracle`, which
+        exists if the digits' places are known, at the middle of its digit from the second glimpse on.
+        """
+        forced = {"another_image": outputs.location.roll(1, dims=1)}
         if _knows_the_digit(episode):
-            elsewhere["oracle"] = torch.cat([outputs.location[:1], episode.inputs.digit[1:]])
-        return {name: episode._replace(inputs=episode.inputs._replace(forced=to)) for name, to in elsewhere.items()}
+            forced["oracle"] = torch.cat([outputs.location[:1], episode.inputs.digit[1:]])
+        return {name: episode._replace(inputs=episode.inputs._replace(forced=to)) for name, to in forced.items()}
 
     def health(self, outputs: Glimpse, episode: GlimpseEpisode, config: Config) -> dict[str, float]:
-        """Return the error of the batch, and signs that the policy is alive; distances in image coordinates.
+        """Return the error of the batch, and the spread of the policy's locations; distances in image coordinates.
 
-        gaze_entropy_nats is that of the policy's means over a 10 x 10 grid: 0 when all images are looked at in the same
-        places.
+        gaze_entropy_nats is the entropy of the policy's means over a 10 x 10 grid: 0 if all lie in one cell.
         """
         correct = outputs.logits[-1].argmax(1) == episode.targets
         found = {"error_percent": 100 * (1 - correct.float().mean().item())}
@@ -129,7 +139,7 @@ class GlimpseSystem(ImageSystem[Config, Glimpse]):
         return found
 
     def warnings(self, health: Mapping[str, float], config: Config) -> list[str]:
-        """Signs that the policy has collapsed: it looks at the same place whatever it saw, or only at the border."""
+        """Return a warning if the policy may have collapsed: to the same locations in every image, or to the border."""
         found = []
         if health.get("gaze_spread", 1.0) < COLLAPSED_SPREAD:
             found.append(
@@ -140,7 +150,7 @@ class GlimpseSystem(ImageSystem[Config, Glimpse]):
         return found
 
     def conditions(self, config: Config) -> dict[str, Config]:
-        """The learned gaze three ways, and the controls: the same weights made to look elsewhere."""
+        """Return the learned gaze in three ways, and the controls: the same weights at other locations."""
         found = {
             "mean_policy": replace(config, gaze="mean", rollouts=1),
             "one_rollout": replace(config, gaze="sampled", rollouts=1),
@@ -150,9 +160,11 @@ class GlimpseSystem(ImageSystem[Config, Glimpse]):
             found[control.replace("-", "_")] = replace(config, policy=control, rollouts=1)
         return found
 
-    def report(self, results: Mapping[str, Mapping[str, Tensor]], config: Config) -> dict[str, Any]:
-        """Return test errors, error per glimpse, confusion matrix, errors under other gazes, and how the gaze follows
-        the digit."""
+    def report(self, results: Mapping[str, Mapping[str, Tensor]], config: Config) -> Record:
+        """Return the test errors, the error per glimpse, the confusion matrix, and the errors of the controls.
+
+        If the digits' places are known, also how the gaze follows them.
+        """
         error = {
             name: error_percent(result["probabilities"][:, -1], result["target"]) for name, result in results.items()
         }
@@ -173,27 +185,30 @@ class GlimpseSystem(ImageSystem[Config, Glimpse]):
         }
 
     def picture(self, trace: Trace, t: float, example: int) -> Pixels:
-        """Draw the frame that shows a class one glimpse."""
+        """Draw the large frame."""
         return picture(trace, t, example)
 
     def tile(self, trace: Trace, t: float, example: int) -> Pixels:
-        """Draw a small frame for a wall of many."""
+        """Draw the small frame for a grid of many examples."""
         return tile(trace, t, example)
 
     def showcase_caption(self) -> str:
         """Return the sentence under a report's film."""
-        return "Six test images: where the gaze goes, and what the network believes."
+        return "Six test images, with the gaze and the belief after every glimpse."
 
 
 def _knows_the_digit(episode: GlimpseEpisode) -> bool:
+    """Return True if the digit's place is known in every image."""
     return not bool(episode.inputs.digit.isnan().any())
 
 
 def _forced(config: Config, uniform: Tensor, digit: Tensor) -> Tensor:
-    """Return the locations [T, B, 2] that override the policy: all of them for a control, the start for a learned one.
+    """Return the locations [T, B, 2] that override the policy: all of them for a control, the first for the policy.
+
+    The oracle's are the fixed scan around the digit, except that `start` decides on the first one.
 
     Raises:
-        InputError: an oracle, and data that does not know where its digits are.
+        InputError: the oracle's data does not know the digits' places.
     """
     if config.policy == "random":
         return uniform

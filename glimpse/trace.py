@@ -1,49 +1,77 @@
-"""What passes through a Recurrent Attention Model: a step's inputs, its state, what it did and what it saw."""
+"""The inputs, the state and the outputs of the Recurrent Attention Model."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeAlias
 
+from jaxtyping import Bool, Float
 from torch import Tensor
 
+from saccade.recurrent.tree import Tree
 
-class Looking(NamedTuple):
-    """A step's inputs, [B, ...]: all randomness, and who decides."""
-
-    noise: Tensor  # N(0, 1) for the location policy [B, 2]
-    forced: Tensor  # where to look instead of where the policy says, NaN where the policy decides [B, 2]
-    std: Tensor  # of the location policy, image coordinates [B]
-    step: Tensor  # t as a one-hot vector, which selects the location prior [B, T]
-    digit: Tensor  # where the digit is, NaN where nobody knows; read by the gaze's measures alone [B, 2]
+CoreState: TypeAlias = tuple[Tree, ...]
+"""State of the core: a `HiddenState`, an `LSTMState`, or a tuple of them, one a layer."""
 
 
-class Eye(NamedTuple):
-    """State of a model that moves its eye: the core's, and where it looked last."""
+class MovingState(NamedTuple):
+    """State of a model whose action is a move."""
 
-    core: Any
-    place: Tensor  # (x, y) in [-1, 1], the centre before the first glimpse [B, 2]
+    core: CoreState
+    location: Float[Tensor, "B 2"]
+    """The last location, in [-1, 1]; the centre before the first glimpse."""
 
 
-class Act(NamedTuple):
-    """What a step itself gives, [B, ...]; `RAM.readout` makes a `Glimpse` of the stacked acts."""
+State: TypeAlias = CoreState | MovingState
+"""State of the model: the core's alone if its action is a place."""
 
-    location: Tensor  # [B, 2]
-    extents: Tensor  # half the width and height of each scale's window [B, S, 2]
-    patches: Tensor  # [B, S, C, g, g]
-    mean: Tensor  # [B, 2]
-    sample: Tensor  # [B, 2]
-    chosen: Tensor  # [B]
-    before: Tensor  # h_{t-1}, detached [B, hidden]
-    after: Tensor  # h_t, detached [B, hidden]
-    last: Tensor  # whether this is the last of the T glimpses [B, 1]
+
+class GlimpseInputs(NamedTuple):
+    """A step's inputs: all randomness, the locations that override the policy, and the digit's place."""
+
+    noise: Float[Tensor, "B 2"]
+    """N(0, 1), for the location policy."""
+    forced: Float[Tensor, "B 2"]
+    """A location to look at; NaN leaves the choice to the policy."""
+    std: Float[Tensor, " B"]
+    """Standard deviation of the location policy, image coordinates."""
+    step: Float[Tensor, "B T"]
+    """t as a one-hot vector, which selects the location prior."""
+    digit: Float[Tensor, "B 2"]
+    """Middle of the digit, NaN if unknown. Only metrics read it; the model does not."""
+
+
+class GlimpseStep(NamedTuple):
+    """The output of a step alone; `RAM.readout` makes a `Glimpse` of the stacked steps."""
+
+    location: Float[Tensor, "B 2"]
+    extents: Float[Tensor, "B S 2"]
+    """Half the width and height of each scale's window, image coordinates."""
+    patches: Float[Tensor, "B S C g g"]
+    mean: Float[Tensor, "B 2"]
+    sample: Float[Tensor, "B 2"]
+    chosen: Bool[Tensor, " B"]
+    before: Float[Tensor, "B H"]
+    """h_{t-1}, detached."""
+    after: Float[Tensor, "B H"]
+    """h_t, detached."""
+    last: Bool[Tensor, "B 1"]
+    """True at the last of the T glimpses."""
 
 
 class Glimpse(NamedTuple):
-    """What was done, seen and believed, [T, B, ...]."""
+    """The outputs of an unroll: locations, patches and beliefs."""
 
-    location: Tensor  # l_t, (x, y) looked at, in [-1, 1] [T, B, 2]
-    windows: Tensor  # per scale (x, y, half-width, half-height) in image coordinates [T, B, S, 4]
-    patches: Tensor  # what the retina saw [T, B, S, C, g, g]
-    logits: Tensor  # belief after each glimpse: the classifier's after the last one, before it the probe's [T, B, K]
-    mean: Tensor  # of the location policy [T, B, 2]
-    sample: Tensor  # the policy's draw, before it is clamped to the image [T, B, 2]
-    chosen: Tensor  # whether the policy chose this location (and REINFORCE applies) [T, B]
-    baseline: Tensor  # b_t, the reward expected before looking [T, B], or that for each true class [T, B, K]
+    location: Float[Tensor, "T B 2"]
+    """l_t, (x, y) in [-1, 1]."""
+    windows: Float[Tensor, "T B S 4"]
+    """For each scale (x, y, half-width, half-height) in image coordinates."""
+    patches: Float[Tensor, "T B S C g g"]
+    """The retina's output."""
+    logits: Float[Tensor, "T B K"]
+    """Belief after each glimpse: the classifier's after the last one, the probe's before."""
+    mean: Float[Tensor, "T B 2"]
+    """Mean of the location policy."""
+    sample: Float[Tensor, "T B 2"]
+    """The policy's sample, before it is clamped to the image."""
+    chosen: Bool[Tensor, "T B"]
+    """True where the policy chose the location, so that REINFORCE applies."""
+    baseline: Float[Tensor, "T B"] | Float[Tensor, "T B K"]
+    """b_t, the expected reward before the glimpse; one for each class that may be the true one, if it depends on it."""

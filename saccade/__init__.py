@@ -25,9 +25,9 @@ def load(name: str | Path) -> AnyTrained:
     """Load a trained network: a shipped one by its name (`saccade models` lists them), or the folder of a training.
 
     Returns:
-        An object of the system's own class: `saccade.glimpse.reader.Reader` for RAM (`read`, `trace`),
-        `saccade.draw.painter.Painter` for DRAW (`generate`, `complete`), a
-        `saccade.pipeline.trained.Trained` otherwise (`look`, `evaluate`).
+        An object of the system's own class. RAM gives a `saccade.glimpse.reader.Reader` (`read`, `trace`), DRAW a
+            `saccade.draw.painter.Painter` (`generate`, `complete`), other systems a
+            `saccade.pipeline.trained.Trained` (`look`, `evaluate`).
 
     Raises:
         saccade.errors.InputError: no such network, or a damaged one.
@@ -86,7 +86,9 @@ def evaluate(run: str | Path | AnyTrained, split: Split = "test", data_dir: str 
     return network.evaluate(split, network.source(data_dir))[0]
 
 
-def film(trace: Trace, path: str | Path, *, seconds: float = 0.5, columns: int | None = None) -> Path:
+def film(
+    trace: Trace, path: str | Path, *, seconds: float = 0.5, columns: int | None = None, overwrite: bool = False
+) -> Path:
     """Draw what a network did as a film: one example large, several as a wall of tiles.
 
     Args:
@@ -94,16 +96,17 @@ def film(trace: Trace, path: str | Path, *, seconds: float = 0.5, columns: int |
         path: .gif, .webp, .png or .apng.
         seconds: how long a step is shown.
         columns: tiles in a row.
+        overwrite: replace a file there that Saccade did not write; its own are replaced without it.
 
     Raises:
         saccade.errors.InputError: another ending, or a folder that is not there or cannot be written to.
     """
     from saccade.pipeline.animate.show import write_film
 
-    return write_film(trace, path, seconds=seconds, columns=columns)
+    return write_film(trace, path, seconds=seconds, columns=columns, overwrite=overwrite)
 
 
-def strip(trace: Trace, path: str | Path) -> Path:
+def strip(trace: Trace, path: str | Path, *, overwrite: bool = False) -> Path:
     """Draw what a network did as a PNG sheet of its steps, a row for each example.
 
     Raises:
@@ -111,7 +114,7 @@ def strip(trace: Trace, path: str | Path) -> Path:
     """
     from saccade.pipeline.animate.show import write_strip
 
-    return write_strip(trace, path)
+    return write_strip(trace, path, overwrite=overwrite)
 
 
 def systems() -> list[str]:

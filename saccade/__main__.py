@@ -1,5 +1,27 @@
-"""`python -m saccade` is the command `saccade`."""
+"""The beginning of the command `saccade`, and of `python -m saccade`: Ctrl-C is heard from the first moment."""
 
-from saccade.cli import main
+import os
+import signal
+from types import FrameType
 
-main()
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """End at once: while modules are imported nothing is begun, and an exception in an import may be lost."""
+    os.write(2, b"saccade: stopped\n")
+    os._exit(128 + number)
+
+
+def main() -> None:
+    """Run the command."""
+    heard = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # else: ignored, as nohup wants it
+    if heard:
+        signal.signal(signal.SIGINT, _end)
+    from saccade import cli
+
+    if heard:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -10,13 +10,20 @@ from jaxtyping import install_import_hook
 
 CHECKED = [
     "saccade.recurrent",
-    *(f"saccade.glimpse.{name}" for name in ("loss", "model", "sensor")),
+    *(f"saccade.glimpse.{name}" for name in ("following", "loss", "model", "network", "reward", "sensor", "trace")),
     *(f"saccade.draw.{name}" for name in ("loss", "model", "sampling", "windows")),
     "saccade.adding.model",
     "saccade.baseline.model",
     "saccade.images.canvas",
 ]
-install_import_hook(CHECKED, "beartype.beartype")  # types and shapes are checked at every call
+"""Modules whose annotated types and shapes the tests check at every call."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Install the checks before any of these modules is imported; not for benchmarks, whose times they would change."""
+    if config.option.markexpr != "bench":
+        install_import_hook(CHECKED, "beartype.beartype")
+
 
 settings.register_profile("steady", derandomize=True, deadline=None)  # the same examples in every run, on any machine
 settings.load_profile("steady")

@@ -28,6 +28,7 @@ from saccade.images.source import load_images
 from saccade.json_types import Record
 from saccade.pipeline.checkpoint.atomic_files import lock, read_json, unwritable, write_json
 from saccade.pipeline.checkpoint.run_log import read_log, train_seconds
+from saccade.pipeline.progress import work
 from saccade.pipeline.provenance import provenance
 from saccade.terminal import screen
 from saccade.terminal.options import typed
@@ -84,8 +85,8 @@ def run(plan: Plan, out: Path, processes: int, data_dir: str | None, *, fresh: b
         }
         for name, measure in parts.items():
             if name not in content:
-                screen.say(f"measuring: {name}")
-                content[name] = measure()
+                with work(f"measuring: {name}", 1):
+                    content[name] = measure()
                 write_json(out / FILE, content)
     return cast(Benchmark, content)
 

@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from saccade.terminal.arguments import AsJson
+from saccade.errors import InputError
+from saccade.pipeline import outputs
+from saccade.pipeline.checkpoint.locate import find, results_path
+from saccade.terminal.arguments import AsJson, Overwrite
 
 if TYPE_CHECKING:
     from saccade.bench.schema import Benchmark
@@ -55,13 +58,19 @@ def report(
     ],
     out: Annotated[Path | None, typer.Option(help="HTML file; by default report.html in the first folder.")] = None,
     data_dir: DataDir = None,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Write the results as one self-contained HTML page: tables, curves, films, commands, seeds."""
+    if not any(find(folder).is_dir() for folder in folders):
+        raise InputError("a benchmark's folder or a run folder", f"no folder {folders[0]}", "name one that is there")
+    out = out or results_path(find(folders[0])) / PAGE
+    outputs.check(out, outputs.PAGE, overwrite=overwrite)
     from saccade.bench import report as page
     from saccade.terminal import screen
 
-    written, faults = page.report(folders, out or folders[0] / PAGE, data_dir)
+    outputs.make_folder_of(out)
+    written, faults = page.report(folders, out, data_dir)
     for fault in faults:
         screen.say(f"saccade: {fault}")
     screen.give({"wrote": [str(written)], "faults": faults}, as_json=as_json)

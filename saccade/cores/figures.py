@@ -1,7 +1,6 @@
 """Shared parts of the figures: the palette in matplotlib, a colour and a dash for each core, atomic PNG files."""
 
 import io
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from PIL import Image
 
-from saccade.errors import InputError
+from saccade.pipeline import outputs
+from saccade.pipeline.animate.film import mark
 from saccade.pipeline.animate.palette import BELIEF, FAINT, GAZE, GROUND, INK, QUIET, RIGHT, Colour, mix, tint
 from saccade.pipeline.checkpoint.atomic_files import write_whole
 
@@ -103,24 +103,16 @@ def write_at(axes: Axes, text: str, point: tuple[float, float], colour: Colour, 
     axes.annotate(text, point, (6, up), "data", "offset points", **label)
 
 
-def check(path: Path) -> Path:
+def check(path: Path, *, overwrite: bool = False) -> Path:
     """Check that a figure can be written to a path; call it before the work.
 
     Raises:
-        InputError: another ending than .png, a folder in the way, or no folder to write into.
+        InputError: see `saccade.pipeline.outputs.check`.
     """
-    if path.suffix.lower() != ".png":
-        raise InputError("a file name that ends in .png", repr(path.name), "name a PNG file with --out")
-    if path.is_dir():
-        raise InputError("a file to write", f"a folder at {path}", "give another --out")
-    if not path.parent.is_dir():
-        raise InputError("a folder that is there", f"none at {path.parent}", "make it, or give another --out")
-    if not os.access(path.parent, os.W_OK):
-        raise InputError("a folder that can be written to", f"{path.parent}, which cannot", "give another --out")
-    return path
+    return outputs.check(path, outputs.SHEET, overwrite=overwrite)
 
 
-def save(figure: Figure, path: Path) -> Path:
+def save(figure: Figure, path: Path, *, overwrite: bool = False) -> Path:
     """Write a figure as a small PNG, atomically.
 
     Raises:
@@ -130,6 +122,6 @@ def save(figure: Figure, path: Path) -> Path:
     figure.savefig(drawn, format="png", dpi=DPI)
     image = Image.open(drawn).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
     small = io.BytesIO()
-    image.save(small, "PNG", optimize=True)
-    write_whole(check(path), small.getvalue())
+    image.save(small, "PNG", optimize=True, pnginfo=mark())
+    write_whole(check(path, overwrite=overwrite), small.getvalue())
     return path

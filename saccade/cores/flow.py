@@ -20,6 +20,7 @@ from saccade.cores import compare
 from saccade.pipeline.config import AnyRun, Run
 from saccade.pipeline.contract import AnySystem, load_system
 from saccade.pipeline.evaluate.evaluate import evaluate
+from saccade.pipeline.progress import track
 from saccade.pipeline.train.loop import Learner
 from saccade.pipeline.trained import load_data, open_trained
 from saccade.recurrent.core import AnyCore
@@ -218,7 +219,7 @@ def _fresh(run: AnyRun) -> AnyCore:
 def _trained(run: AnyRun, updates: int) -> AnyCore:
     """Train a run in memory and return its network."""
     learner = Learner(run, load_data(run))
-    for _ in range(updates):
+    for _ in track(range(updates), "training", updates):
         learner.advance()
     return learner.core
 

@@ -1,4 +1,4 @@
-"""A data set from a person's own folder: a sub-folder of pictures for each class."""
+"""A dataset from a user's own folder: a sub-folder of pictures for each class."""
 
 import os
 from pathlib import Path
@@ -11,18 +11,19 @@ from saccade.images.picture_files import Images, decode, is_grey, open_image
 from saccade.pipeline.data.seeded_random import permutation
 
 TEST_SHARE = 0.2
+"""Fraction of each class that is held out for testing."""
 LIMIT = 2**33
-"""Most bytes that a data set's pictures may fill, all being kept in memory: 8 GiB."""
+"""Most bytes of a dataset's pixels, which are all kept in memory: 8 GiB."""
 
 Files = list[list[Path]]
 
 
 def load_folder(path: str) -> tuple[Images, Images, tuple[str, ...]]:
-    """Training and test pictures and the names of the classes: the sorted names of PATH's sub-folders.
+    """Load training and test pictures, and the names of the classes: the sorted names of PATH's sub-folders.
 
-    With PATH/train and PATH/test, each holding a folder per class, those are the two sets; without, a fifth of each
-    class, drawn by a fixed seed, is for testing. All pictures have one size; they are grey (C = 1) if every file is,
-    else RGB (C = 3). Names that start with a dot are passed over, and so are files beside the folders.
+    With PATH/train and PATH/test, each with a folder per class, those are the two sets; without, a fifth of each class,
+    selected by a fixed seed, is for testing. All pictures have one size; they are grey (C = 1) if every file is,
+    else RGB (C = 3). Names that start with a dot are ignored, and so are files next to the folders.
 
     Raises:
         InputError: fewer than two classes, a class with too few pictures, mixed sizes, a file that is no picture.
@@ -44,7 +45,7 @@ def load_folder(path: str) -> tuple[Images, Images, tuple[str, ...]]:
 
 
 def _classes(root: Path) -> dict[str, list[Path]]:
-    """Class name -> its files, both sorted."""
+    """Return the files of each class by its name, both sorted."""
     folders = [entry for entry in sorted(root.iterdir()) if entry.is_dir() and not entry.name.startswith(".")]
     if len(folders) < 2:
         found = f"only {folders[0].name}" if folders else "no folders"
@@ -60,6 +61,7 @@ def _classes(root: Path) -> dict[str, list[Path]]:
 
 
 def _split(classes: Files) -> tuple[Files, Files]:
+    """Split the files of each class into training and test files."""
     train, test = [], []
     for label, files in enumerate(classes):
         if len(files) < 2:
@@ -74,7 +76,7 @@ def _split(classes: Files) -> tuple[Files, Files]:
 
 
 def _common(files: list[Path]) -> tuple[int, int, int]:
-    """Channels, height and width of all these pictures, from their headers."""
+    """Return the channels, height and width of all these pictures, from their headers."""
     first, grey = None, True
     for file in files:
         with open_image(file) as image:
@@ -92,6 +94,7 @@ def _common(files: list[Path]) -> tuple[int, int, int]:
 
 
 def _read(classes: Files, channels: int, height: int, width: int) -> Images:
+    """Read all pictures of all classes."""
     labels = [label for label, files in enumerate(classes) for _ in files]
     pixels = np.empty((len(labels), height, width, channels), np.uint8)
     for row, file in enumerate(file for files in classes for file in files):

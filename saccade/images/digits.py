@@ -1,4 +1,4 @@
-"""The embedded digits: scikit-learn's 1,797 handwritten ones of 8x8 pixels, brought into MNIST's framing."""
+"""The embedded digits: scikit-learn's 1,797 handwritten ones of 8x8 pixels, in MNIST's framing."""
 
 import torch
 from torch import Tensor
@@ -8,13 +8,14 @@ from saccade.images.picture_files import Images
 from saccade.pipeline.data.seeded_random import permutation
 
 TEST = 400
+"""Number of test images."""
 
 
 def load_digits() -> tuple[Images, Images]:
-    """Training (1,397) and test (400) images, uint8 [N, 1, 28, 28]; nothing is downloaded.
+    """Load training (1,397) and test (400) images, uint8 [N, 1, 28, 28]; nothing is downloaded.
 
     Like MNIST's, a digit fills 20x20 pixels (bicubic) inside a border of 4. The test images are the same for every
-    run, each class in its share.
+    run, with the classes in equal proportion to the whole set.
     """
     from sklearn.datasets import load_digits as embedded
 
@@ -28,7 +29,7 @@ def load_digits() -> tuple[Images, Images]:
 
 
 def held_out(labels: Tensor, count: int) -> Tensor:
-    """Which of the examples labelled `labels` [N] are test examples: bool [N], `count` true, each class in its share.
+    """Choose `count` test examples, with the classes in the same proportion: return bool [N] for labels [N].
 
     Drawn by a fixed seed: the examples in random order, sorted by class, and every (N / count)-th of them.
     """

@@ -1,4 +1,4 @@
-"""Reading idx files, the format that MNIST comes in, plain or gzipped, and trusting nothing that they say.
+"""Reading idx files, MNIST's format, plain or gzipped; every number in them is checked.
 
 Layout: two zero bytes, a type (8 is uint8), the number of axes, each axis's length (32 bits, big-endian), the values.
 """
@@ -18,13 +18,13 @@ LIMIT = 2**27
 
 
 def read_idx(path: Path, axes: int) -> np.ndarray:
-    """The uint8 array with so many axes that `path` holds (gzipped if its name ends in .gz).
+    """Read a uint8 array with `axes` axes from a file, gzipped if its name ends in .gz.
 
     Nothing is allocated before the header is checked against the file's size (gzipped: against `LIMIT`), and no more
     is unpacked than the header claims.
 
     Raises:
-        InputError: the file cannot be read, is no idx file of uint8 with so many axes, or is too short or too long.
+        InputError: the file cannot be read, is no idx file of uint8 with that number of axes, or has a wrong length.
     """
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
@@ -45,7 +45,7 @@ def read_idx(path: Path, axes: int) -> np.ndarray:
 
 
 def _fill(file: BinaryIO, values: np.ndarray) -> int:
-    """Read into `values`, in pieces; how many bytes there were."""
+    """Read into `values`, in pieces; return the number of bytes."""
     held = 0
     while held < len(values):
         piece = file.read(min(1 << 20, len(values) - held))
@@ -57,6 +57,7 @@ def _fill(file: BinaryIO, values: np.ndarray) -> int:
 
 
 def _header(path: Path, header: bytes, axes: int) -> tuple[int, ...]:
+    """Return the lengths of the axes from a header."""
     magic = bytes((0, 0, 8, axes))
     if len(header) < 4 + 4 * axes:
         raise _bad(path, f"an idx header of {4 + 4 * axes} bytes", f"{len(header)} bytes")

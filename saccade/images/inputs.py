@@ -13,19 +13,20 @@ from saccade.images.config import ImageFacts
 from saccade.images.mnist_framing import frame, read_image
 from saccade.images.picture_files import decode
 from saccade.images.source import ImageBatch
+from saccade.pipeline.progress import track
 
 Picture = str | Path | Image.Image | np.ndarray | Tensor
 """A file, a PIL image, or an array: [H, W], [H, W, C] or [C, H, W]; uint8 0 to 255, or floating point 0 to 1."""
 
 UNKNOWN = -1
-"""Label of an image whose class nobody knows."""
+"""Label of an image of unknown class."""
 
 
 def to_batch(pictures: Picture | Sequence[Picture], facts: ImageFacts, *, digits: bool = True) -> ImageBatch:
-    """Bring a user's pictures to what a network takes: float32 [N, C, H, W] in [0, 1], labels unknown (-1).
+    """Convert a user's pictures to a network's batch: float32 [N, C, H, W] in [0, 1], labels unknown (-1).
 
     Files and PIL images are framed (`saccade.images.mnist_framing.frame`), and so are arrays of another size than the
-    network's; an array of the network's size is taken as it is, as the images of a dataset are.
+    network's; an array of the network's size is not changed, like the images of a dataset.
 
     Args:
         pictures: one picture or several; an array of [N, C, H, W] or [N, H, W] is a batch.
@@ -38,9 +39,10 @@ def to_batch(pictures: Picture | Sequence[Picture], facts: ImageFacts, *, digits
         pictures = _unstacked(pictures, facts)
     elif isinstance(pictures, str | Path | Image.Image) or not isinstance(pictures, Iterable):
         pictures = [pictures]
-    images = [_one(picture, facts, digits) for picture in pictures]
+    pictures = list(pictures)
+    images = [_one(picture, facts, digits) for picture in track(pictures, "reading the pictures", len(pictures))]
     if not images:
-        raise InputError("one picture or more", "none", "give some")
+        raise InputError("one picture or more", "none", "give at least one")
     return ImageBatch(torch.stack(images), torch.full((len(images),), UNKNOWN))
 
 
@@ -61,7 +63,7 @@ def _one(picture: Picture, facts: ImageFacts, digits: bool) -> Tensor:
 
 
 def _array(pixels: Tensor, facts: ImageFacts, digits: bool) -> Tensor:
-    """An image of any layout to float32 [C, H, W] in [0, 1], framed if it has another size than the network's."""
+    """Convert an image of any layout to float32 [C, H, W] in [0, 1]; frame it unless it has the network's size."""
     scaled = _scaled(pixels)
     if scaled.ndim == 2:
         scaled = scaled[None]
@@ -80,7 +82,7 @@ def _array(pixels: Tensor, facts: ImageFacts, digits: bool) -> Tensor:
 
 
 def _scaled(pixels: Tensor) -> Tensor:
-    """Pixel values as float32 in [0, 1]: uint8 and bool are scaled, floating point must be in range."""
+    """Convert pixel values to float32 in [0, 1]: uint8 and bool are scaled, floating point must be in range."""
     if pixels.dtype == torch.bool:
         return pixels.float()
     if pixels.dtype == torch.uint8:
@@ -88,7 +90,7 @@ def _scaled(pixels: Tensor) -> Tensor:
     if not pixels.is_floating_point():
         raise InputError("pixels as uint8 or floating point", str(pixels.dtype).removeprefix("torch."), "convert them")
     if not pixels.isfinite().all():
-        raise InputError("finite pixels", "NaN or infinity", "mend the image")
+        raise InputError("finite pixels", "NaN or infinity", "repair the image")
     if pixels.numel() and (pixels.min() < 0 or pixels.max() > 1):
         found = f"{pixels.min().item():.3g} to {pixels.max().item():.3g}"
         raise InputError("floating-point pixels from 0 to 1", found, "divide by 255, or give uint8")
@@ -96,7 +98,7 @@ def _scaled(pixels: Tensor) -> Tensor:
 
 
 def _unstacked(pixels: np.ndarray | Tensor, facts: ImageFacts) -> Sequence[Picture]:
-    """The images of an array: one of [H, W], [C, H, W] or [H, W, C], or N of [N, H, W] or [N, C, H, W]."""
+    """Split an array into images: one from [H, W], [C, H, W] or [H, W, C], N from [N, H, W] or [N, C, H, W]."""
     if pixels.ndim not in (2, 3, 4):
         raise InputError("an image [H, W] or a batch [N, C, H, W]", f"{pixels.ndim} axes", "change the shape")
     if pixels.ndim == 2:

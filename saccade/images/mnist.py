@@ -1,4 +1,4 @@
-"""MNIST: found in a folder of the user's, or downloaded once to the cache."""
+"""MNIST: read from a user's folder, or downloaded once to the cache."""
 
 import contextlib
 import io
@@ -15,17 +15,18 @@ from saccade.images.picture_files import Images
 
 FILES = {"train": "train", "test": "t10k"}
 SIDE = 28
+"""Height and width of MNIST's images, pixels."""
 TIMEOUT_SECONDS = 20.0
 
 
 def load_mnist(data_dir: str | None) -> tuple[Images, Images]:
-    """Training and test images, uint8 [N, 1, 28, 28].
+    """Load training and test images, uint8 [N, 1, 28, 28].
 
-    From `data_dir` or else the folder that SACCADE_DATA names (it holds the four idx files, plain or .gz, or has them
-    in MNIST/raw); where neither is given, from ~/.cache/saccade, into which they are downloaded on first use.
+    From `data_dir` or else from the folder in SACCADE_DATA (with the four idx files, plain or .gz, in it or in its
+    MNIST/raw); without both from ~/.cache/saccade, where they are downloaded on first use.
 
     Raises:
-        InputError: files missing, not to be downloaded, or damaged.
+        InputError: files are missing, damaged, or cannot be downloaded.
     """
     given = data_dir or os.environ.get("SACCADE_DATA")
     folder = _given(Path(os.path.expanduser(given))) if given else _cached()
@@ -33,7 +34,7 @@ def load_mnist(data_dir: str | None) -> tuple[Images, Images]:
 
 
 def cache() -> Path:
-    """The folder that downloads go to: $XDG_CACHE_HOME/saccade or ~/.cache/saccade."""
+    """Return the folder of downloads: $XDG_CACHE_HOME/saccade or ~/.cache/saccade."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "saccade"
 
 
@@ -61,7 +62,7 @@ def _given(root: Path) -> Path:
 
 
 def _cached() -> Path:
-    """The cache's folder, with whatever it lacked downloaded."""
+    """Return the cache's folder; download the files that it lacks."""
     folder = cache() / "MNIST" / "raw"
     if not all((folder / name).is_file() for name in _names()):
         from torchvision.datasets import MNIST
@@ -72,7 +73,7 @@ def _cached() -> Path:
 
 
 def _download(folder: Path, mirrors: list[str], name: str, md5: str) -> None:
-    """One file, from the first mirror that has it, unless it is there already; checked by its MD5 sum."""
+    """Download a file from the first mirror that has it, unless it exists; check its MD5 sum."""
     from torchvision.datasets.utils import download_url
 
     timeout, failures = socket.getdefaulttimeout(), []

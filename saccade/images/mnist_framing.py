@@ -1,4 +1,4 @@
-"""A person's own picture, brought to what a trained model knows: size, channels, and for digits MNIST's framing."""
+"""A user's own picture in a model's format: size, channels, and for digits MNIST's framing."""
 
 from pathlib import Path
 
@@ -15,17 +15,17 @@ BOX, FIELD = 20, 28
 """MNIST's framing: the digit fills a box of 20x20 pixels, its centre of mass in the middle of 28x28."""
 
 PAPER = 0.2
-"""Ink fainter than this share of the darkest is paper: shadows, grain, the noise of JPEG."""
+"""Ink fainter than this fraction of the darkest counts as paper: shadows, grain, JPEG noise."""
 
 FAINTEST = 16
-"""Grey levels, of 255, between the paper and the darkest ink; with less there is no ink."""
+"""Smallest difference in grey levels, of 255, between the paper and the darkest ink."""
 
 STROKE = 2.5
-"""Least width of a line, in pixels of the box."""
+"""Smallest width of a line, in pixels of the box."""
 
 
 def read_image(path: str | Path, shape: Shape, *, digits: bool = True) -> Tensor:
-    """Read the picture in `path` as a network for images of that `shape` wants it: see `frame`.
+    """Read the picture in `path` and frame it for a network for images of that `shape`: see `frame`.
 
     Raises:
         InputError: the file is missing or no whole picture; a digit was asked for and there is no ink.
@@ -61,28 +61,28 @@ def frame(pixels: np.ndarray, shape: Shape, name: str, *, digits: bool = True) -
 
 
 def _light_on_dark(pixels: np.ndarray) -> np.ndarray:
-    """The picture, inverted if its border (the paper) is lighter than the middle of its range."""
+    """Invert the picture if its border (the paper) is lighter than the middle of its range."""
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     middle = (int(pixels.min()) + int(pixels.max())) / 2
     return 255 - pixels if np.median(border) > middle else pixels
 
 
 def _ink(pixels: np.ndarray, name: str) -> np.ndarray:
-    """How much ink there is, uint8, cropped to where there is any: paper 0, the darkest ink 255."""
+    """Return the amount of ink, uint8, cropped to the ink: paper 0, the darkest ink 255."""
     image = Image.fromarray(_light_on_dark(pixels))
     image.thumbnail((16 * BOX, 16 * BOX), Image.Resampling.BOX)  # averages the grain of a photograph away
-    ink = _off_the_paper(np.asarray(image, np.float32))
+    ink = _subtract_paper(np.asarray(image, np.float32))
     if ink.max() < FAINTEST:
         raise InputError(f"a digit, dark on light or light on dark, in {name}", "no ink", "give a clearer picture")
     return _crop(_thicken(_crop(((ink / ink.max() - PAPER) / (1 - PAPER)).clip(0, 1) * 255)))
 
 
-def _off_the_paper(light: np.ndarray) -> np.ndarray:
-    """Grey levels above the paper's, which may be lit unevenly: a quadratic surface through all that is not ink."""
+def _subtract_paper(light: np.ndarray) -> np.ndarray:
+    """Subtract the paper, which may be lit unevenly: a quadratic surface fitted to all that is not ink."""
     y, x = np.mgrid[-1 : 1 : light.shape[0] * 1j, -1 : 1 : light.shape[1] * 1j]
     surface = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=2).reshape(-1, 6).astype(np.float32)
     above, paper = light.ravel(), np.full(light.size, True)
-    for _ in range(6):  # what stands out is ink, and is left out of the next fit
+    for _ in range(6):  # outliers are ink, and are left out of the next fit
         above = light.ravel() - surface @ np.linalg.lstsq(surface[paper], light.ravel()[paper])[0]
         paper = above <= max(1.0, above[paper].std())
     return above.reshape(light.shape)
@@ -96,7 +96,7 @@ def _crop(ink: np.ndarray) -> np.ndarray:
 
 
 def _thicken(ink: np.ndarray) -> np.ndarray:
-    """The lines of a thin pen made as wide, in proportion, as MNIST's; uint8, with a border of what was added."""
+    """Thicken the lines of a thin pen to MNIST's proportion; uint8, larger by the added border."""
     solid = np.pad(ink > 127, 1)
     core = solid[1:-1, 1:-1] & solid[:-2, 1:-1] & solid[2:, 1:-1] & solid[1:-1, :-2] & solid[1:-1, 2:]
     width = 2 * solid.sum() / max(solid.sum() - core.sum(), 1)  # twice the area by the length of the edge
@@ -106,11 +106,11 @@ def _thicken(ink: np.ndarray) -> np.ndarray:
 
 
 def _frame(ink: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Ink [h, w] scaled into the box and put in the middle of a field of `size`."""
+    """Scale ink [h, w] into the box, and put it in the middle of a field of `size`."""
     scale = BOX / max(ink.shape)
     height, width = (max(1, round(scale * side)) for side in ink.shape)
     small = np.asarray(Image.fromarray(ink).resize((width, height), Image.Resampling.LANCZOS), np.float32)
-    small = small * (255 / small.max())  # a thin pen's lines, which scaling made faint, as bright as MNIST's
+    small = small * (255 / small.max())  # scaling made thin lines faint: make them as bright as MNIST's
     field = np.zeros(size, np.uint8)
     corner = []
     for axis, (side, room) in enumerate(zip(small.shape, size, strict=True)):

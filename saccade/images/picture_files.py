@@ -1,4 +1,4 @@
-"""Picture files, opened with care: a name ending in .png proves nothing."""
+"""Picture files, checked while they are opened: a name ending in .png proves nothing."""
 
 import warnings
 from pathlib import Path
@@ -11,13 +11,13 @@ from torch import Tensor
 from saccade.errors import InputError
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
-"""What is opened. Of pillow's others, some start further programs."""
+"""Formats that are opened. Some of pillow's other formats start external programs."""
 
 LIMIT = 2**25
 """Most pixels in a picture: 33 million."""
 
 DENSEST = 10_000
-"""Most pixels a byte of a large picture's file: deflate holds 8,256 of one bit, so that more is a lie or a bomb."""
+"""Most pixels per byte of a large picture's file: deflate holds up to 8,256 pixels of one bit, so more is an attack."""
 
 GIVE = f"give one of the formats {', '.join(FORMATS)}"
 
@@ -30,7 +30,7 @@ class Images(NamedTuple):
 
 
 def open_image(path: Path) -> Image.Image:
-    """The picture in a file, not decoded yet (its mode and size are known); close it or use it in a `with`.
+    """Open the picture in a file without decoding it (mode and size are known); close it or use it in a `with`.
 
     Raises:
         InputError: no such file, no picture of a known format, or one that claims more than `LIMIT` pixels.
@@ -39,14 +39,14 @@ def open_image(path: Path) -> Image.Image:
         raise InputError(f"a picture in {path}", "a folder" if path.is_dir() else "no regular file", GIVE)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a decoder's musings; what matters is raised
+            warnings.simplefilter("ignore")  # a decoder's remarks; errors are raised
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(path, formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise InputError(f"at most {LIMIT} pixels in {path}", "a claim of far more", "give a smaller one") from None
     except FileNotFoundError:
         raise InputError(f"a picture at {path}", "no such file", "give the path of one") from None
-    except Exception as error:  # a decoder that meets nonsense raises whatever it likes
+    except Exception as error:  # a decoder may raise any type on damaged data
         raise InputError(f"a picture in {path}", _said(error, path), GIVE) from None
     pixels, size = image.width * image.height, path.stat().st_size
     if pixels > LIMIT or (pixels > 1 << 20 and pixels > DENSEST * size):
@@ -58,10 +58,10 @@ def open_image(path: Path) -> Image.Image:
 
 
 def decode(image: Image.Image, path: Path, mode: str) -> np.ndarray:
-    """Its pixels, uint8 [H, W] for mode "L" or [H, W, 3] for "RGB"; upright, on white where it is transparent.
+    """Decode a picture: uint8 [H, W] for mode "L" or [H, W, 3] for "RGB", upright, on white where it is transparent.
 
     Raises:
-        InputError: the file breaks off or makes no sense.
+        InputError: the file is cut off or damaged.
     """
     try:
         with warnings.catch_warnings():
@@ -72,10 +72,13 @@ def decode(image: Image.Image, path: Path, mode: str) -> np.ndarray:
 
 
 def _pixels(image: Image.Image, mode: str) -> np.ndarray:
+    """Decode a picture, turn it upright and convert it to a mode."""
     image.load()
     ImageOps.exif_transpose(image, in_place=True)
     upright = image
-    if upright.mode.startswith("I"):  # 16 bits a pixel, which pillow would clip at 255
+    if upright.mode == "F":
+        upright = Image.fromarray(_levels(np.asarray(upright)))
+    elif upright.mode.startswith("I"):  # 16 bits a pixel, which pillow would clip at 255
         upright = Image.fromarray((np.asarray(upright).clip(0, 65535) // 257).astype(np.uint8))
     elif "A" in upright.mode or "transparency" in upright.info:
         inked = upright.convert("RGBA")
@@ -84,11 +87,19 @@ def _pixels(image: Image.Image, mode: str) -> np.ndarray:
     return np.asarray(upright.convert(mode))
 
 
+def _levels(values: np.ndarray) -> np.ndarray:
+    """Return floating-point pixels as uint8: from 0 to 1, to 255 or to 65535, whichever holds them."""
+    if not np.isfinite(values).all():
+        raise ValueError("pixels that are NaN or infinite")
+    most = next((top for top in (1.0, 255.0, 65535.0) if values.max() <= top), float(values.max()))
+    return np.rint(values.clip(0, most) * (255 / most)).astype(np.uint8)
+
+
 def is_grey(image: Image.Image) -> bool:
-    """Whether a picture has no colours."""
+    """Return True if a picture has no colours."""
     return image.mode in ("1", "L", "LA", "La") or image.mode.startswith("I")
 
 
 def _said(error: Exception, path: Path) -> str:
-    """What a decoder found, without the path that some of them repeat."""
+    """Return a decoder's message, without the path that some of them repeat."""
     return "something else" if str(path) in str(error) else str(error) or type(error).__name__

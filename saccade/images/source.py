@@ -114,10 +114,10 @@ class ImageSource:
         if len(images.labels) == 0:
             raise InputError("validation images", "none held out", "train with --validation, e.g. --validation 5000")
         if self._canvas is not None:
-            places = None if self._canvas.pair else held_out_places(images, self._canvas, split)
+            middles = None if self._canvas.pair else held_out_places(images, self._canvas, split)
             images = held_out_canvases(images, self._canvas, split)
             images = black_and_white(images, f"{split} canvases") if self._binarised else images
-            return ImageBatch(_float(images.pixels), images.labels, places)
+            return ImageBatch(_float(images.pixels), images.labels, middles)
         return ImageBatch(_float(images.pixels), images.labels)
 
     def _images(self, chosen: Tensor, step: int) -> Images:
@@ -172,8 +172,7 @@ def binarised(pixels: Tensor, seed: int, purpose: str, step: int) -> Tensor:
 
 def black_and_white(images: Images, name: str) -> Images:
     """Binarise a whole set with a fixed seed: the same in every run."""
-    chunks = images.pixels.split(1000)
-    made = [binarised(chunk, 0, f"binarised {name}", i) for i, chunk in enumerate(chunks)]
+    made = [binarised(chunk, 0, f"binarised {name}", i) for i, chunk in enumerate(images.pixels.split(1000))]
     return Images(torch.cat(made), images.labels)
 
 
@@ -186,7 +185,7 @@ def load_images(config: ImageData, seed: int, device: torch.device | str = "cpu"
     """
     if config.binarise == "auto":
         raise InputError("binarise none, fixed or dynamic", "'auto'", "choose one of them")
-    canvas = None
+    canvas = _canvas(config) if config.dataset in ON_CANVASES else None
     name, _, path = config.dataset.partition(":")
     classes = tuple(str(digit) for digit in range(10))
     if name == "folder" and path:
@@ -197,9 +196,8 @@ def load_images(config: ImageData, seed: int, device: torch.device | str = "cpu"
         train, test = load_mnist(config.data_dir)
     else:
         raise InputError(f"a dataset: {', '.join(DATASETS)} or folder:PATH", repr(config.dataset), "name one of them")
-    if config.dataset in ON_CANVASES:
-        canvas = _canvas(config)
-        classes = pair_names(classes) if canvas.pair else classes
+    if canvas and canvas.pair:
+        classes = pair_names(classes)
     return ImageSource(
         train,
         test,

@@ -1,4 +1,4 @@
-"""What systems of labelled images share: their data, and how a user's own images enter them."""
+"""The base classes of systems of labelled images: their data, and a user's own images as input."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,7 +28,7 @@ class ImageSystem(System[ImageData, ConfigT, ImageBatch, ImageFacts, OutputT]):
         return load_images(self.data_for(run.model, run.data), run.train.seed, device)
 
     def data_for(self, config: ConfigT, data: ImageData) -> ImageData:
-        """Decide what the data's settings leave to the model (`binarise = "auto"`). Default: grey levels."""
+        """Replace settings of the data that depend on the model (`binarise = "auto"`). Default: grey levels."""
         return replace(data, binarise="none") if data.binarise == "auto" else data
 
 
@@ -36,18 +36,18 @@ class ImageTrained(Trained[ConfigT, ImageBatch, ImageFacts]):
     """A trained network for images."""
 
     def source(self, data_dir: str | None = None) -> ImageSource:
-        """Load the images that it was trained on; see `Trained.source`."""
+        """Load the dataset of its training; see `Trained.source`."""
         found = super().source(data_dir)
         assert isinstance(found, ImageSource)
         return found
 
     def batch(self, images: Picture | Sequence[Picture]) -> ImageBatch:
-        """Bring a user's images to what the network takes, on its device: see `saccade.images.inputs.to_batch`."""
+        """Convert a user's images to a batch on the network's device: see `saccade.images.inputs.to_batch`."""
         digits = not self.folder.run.data.dataset.startswith("folder:")
         return map_tensors(lambda leaf: leaf.to(own_device()), to_batch(images, self.facts, digits=digits))
 
     def trace(self, images: Picture | Sequence[Picture], condition: str | None = None) -> Trace:
-        """Run the network on a user's images; what it did at every step, for `saccade.film` and one's own analysis.
+        """Run the network on a user's images; return every step's outputs, for `saccade.film` and your own analysis.
 
         Args:
             images: paths, PIL images, arrays or tensors, see `saccade.images.inputs.Picture`.
@@ -59,7 +59,7 @@ class ImageTrained(Trained[ConfigT, ImageBatch, ImageFacts]):
         return self.look(self.batch(images), condition)
 
     def logits(self, batch: ImageBatch) -> Tensor:
-        """Return a classifier's last logits [N, K] for any number of images, a few hundred at a time; on the CPU."""
+        """Return a classifier's last logits [N, K] for any number of images, in batches; on the CPU."""
         found = []
         for start in range(0, len(batch.labels), EXAMPLES_AT_ONCE):
             part = map_tensors(lambda leaf: leaf[start : start + EXAMPLES_AT_ONCE].to(own_device()), batch)  # noqa: B023

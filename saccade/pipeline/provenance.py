@@ -21,7 +21,7 @@ MANNERS = ("--eval", "--no-eval", "--fresh", "--resume", "--tensorboard", "--jso
 
 
 class Provenance(TypedDict):
-    """Where a result comes from, as run.json holds it; a shipped network's has the last five keys too."""
+    """Provenance of a result, as run.json holds it; a shipped network's has the last five keys too."""
 
     versions: dict[str, str | None]
     """Of python, torch and saccade."""

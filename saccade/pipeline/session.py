@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -24,6 +25,7 @@ from saccade.pipeline.config import AnyRun
 from saccade.pipeline.contract import AnySource, load_system
 from saccade.pipeline.device import processes
 from saccade.pipeline.interrupts import Stop, Stopped
+from saccade.pipeline.memory import check_room
 from saccade.pipeline.train import loop
 from saccade.pipeline.train.divergence import NotFinite
 from saccade.pipeline.train.tensorboard import Board
@@ -101,7 +103,9 @@ def _train(
     folder = None
     with state.main_process_first():  # it downloads and creates; the others find it done
         source = trained.load_data(run)
-        core = load_system(run.system).build(run.model, source.facts)  # complains before anything is written,
+        build = partial(load_system(run.system).build, run.model, source.facts)
+        check_room(build, run.train, source.device)
+        core = build()  # complains before anything is written,
         source.batch(0, run.train.batch_size)  # and so does this, and this
         if run.train.start_from is not None and (fresh or not holds_weights(out)):
             loop.starting_weights(core, Path(run.train.start_from))

@@ -97,7 +97,7 @@ def _parsed(path: Path) -> Record:
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
-        text = data.decode()
+        text = data.decode("utf-8-sig")  # editors may put a byte-order mark first
         if len(data) > MAX_BYTES or max(map(len, text.split("\n"))) > MAX_LINE:
             raise InputError(f"at most {MAX_BYTES:,} bytes and {MAX_LINE} a line in {path}", "more", "shorten it")
         parsed = tomllib.loads(text)

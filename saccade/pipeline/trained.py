@@ -19,6 +19,7 @@ from saccade.pipeline.config import AnyRun, override
 from saccade.pipeline.contract import AnySource, AnySystem, Split, Trace, load_system
 from saccade.pipeline.device import own_device
 from saccade.pipeline.evaluate import evaluate as evaluation
+from saccade.pipeline.progress import work
 from saccade.recurrent.core import AnyCore
 from saccade.recurrent.tree import count, take
 
@@ -136,10 +137,8 @@ def open_trained(path: Path | str, system: str | None = None) -> AnyTrained:
     Raises:
         InputError: no run folder, another system's, one without a whole checkpoint, or of another shape.
     """
-    folder = open_run(path)
+    folder = open_run(path, system)
     found = folder.run.system
-    if system not in (None, found):
-        raise InputError(f"a run of the system {system}", f"one of {found} in {path}", f"use `saccade {found}`")
     with torch.device("meta"):  # a stranger's settings may claim any size: a network without memory tells it
         claimed = load_system(found).build(folder.run.model, folder.facts)
     snapshot = checkpoints.trained(folder.path, checkpoints.room_for(claimed))
@@ -159,4 +158,5 @@ def from_snapshot(folder: RunFolder, snapshot: Snapshot, device: torch.device) -
 
 def load_data(run: AnyRun) -> AnySource:
     """Load the data of a run on this process's device."""
-    return load_system(run.system).load(run, own_device())
+    with work("loading the data", 1):
+        return load_system(run.system).load(run, own_device())

@@ -59,6 +59,8 @@ def add(
         raise InputError("a name of small letters, digits and hyphens", repr(name), "choose another name")
     if target.exists() and not replace:
         raise InputError("a new name", f"{target}, which exists", "give --replace, or another name")
+    if target.exists() and not (target / WEIGHTS).is_file():  # --replace would remove whatever is there
+        raise InputError("a shipped network to replace", f"something else at {target}", "choose another name")
     folder = open_run(run)
     snapshot, metrics = _finished(folder), _metrics(folder)
     _check_step(folder, snapshot, metrics)

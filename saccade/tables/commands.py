@@ -31,7 +31,7 @@ def reproduce(
     from saccade.tables.rows import choose, read_rows, read_seeds
 
     table_rows = read_rows(file)
-    chosen = choose(table_rows, rows.split(",") if rows else None, file)
+    chosen = choose(table_rows, None if rows is None else [name.strip() for name in rows.split(",")], file)
     numbers = read_seeds(seeds)
     out = out or Path("runs", file.stem)
     from saccade.tables import table

@@ -21,6 +21,7 @@ from saccade.pipeline.checkpoint.atomic_files import Busy, read_json
 from saccade.pipeline.checkpoint.checkpoints import newest
 from saccade.pipeline.checkpoint.run_folder import open_run
 from saccade.pipeline.config import differences
+from saccade.pipeline.progress import track
 from saccade.pipeline.session import train_run
 from saccade.pipeline.trained import open_trained
 from saccade.tables.rows import Row, Task, folder_of, waves
@@ -106,7 +107,8 @@ def train_each(tasks: Sequence[Task], jobs: int) -> Iterator[Outcome]:
         return
     try:
         parallel = joblib.Parallel(n_jobs=jobs, backend="loky", return_as="generator_unordered")
-        for outcome in parallel(joblib.delayed(work)(task, quiet=True) for task in list(left.values())):
+        calls = (joblib.delayed(work)(task, quiet=True) for task in list(left.values()))
+        for outcome in track(parallel(calls), f"training, {jobs} at a time", len(left)):
             assert isinstance(outcome, Outcome)
             del left[outcome.task.folder]
             yield outcome

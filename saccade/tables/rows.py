@@ -10,6 +10,9 @@ from saccade.pipeline import systems
 from saccade.pipeline.config import AnyRun
 from saccade.pipeline.toml_config import read_facts, read_run
 
+MOST_SEED = 10**12
+"""Largest seed of a training."""
+
 
 class Row(NamedTuple):
     """A row: its run (seed 0 unless set), the paper's numbers by metric, and the row whose weights it begins with."""
@@ -81,9 +84,12 @@ def read_seeds(text: str) -> list[int]:
         InputError: a word that is no whole number, a negative number, or a repeated one.
     """
     words = [word.strip() for word in text.split(",")]
-    if not all(word.isdecimal() for word in words) or len(set(map(int, words))) < len(words):
+    if not all(word.isdecimal() and len(word) < 100 for word in words) or len(set(map(int, words))) < len(words):
         found = f"{text!r} for --seeds"
         raise InputError("different whole numbers separated by commas, as in 0,1,2", found, "change them")
+    largest = max(map(int, words))
+    if largest > MOST_SEED:
+        raise InputError(f"seeds of at most {MOST_SEED}", f"{largest} for --seeds", "change it")
     return [int(word) for word in words]
 
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypedDict
 
-from saccade.pipeline import systems
+from saccade.errors import InputError
+from saccade.pipeline import outputs, systems
 from saccade.pipeline.checkpoint.atomic_files import unwritable, write_json, write_whole
 from saccade.pipeline.provenance import command
 from saccade.pipeline.systems import Metric
@@ -53,8 +54,17 @@ def check(results: Path, file: Path, rows: Mapping[str, Row]) -> None:
     """Check that the tables in a folder can be extended; call it before the training.
 
     Raises:
-        InputError: the folder has a JSON of another version.
+        InputError: the folder has a JSON of another version, or a file that would be lost.
     """
+    if results.exists() and not results.is_dir():
+        raise InputError("a folder for the tables", f"a file at {results}", "give another --results")
+    made = [results / f"{file.stem}{ending}" for ending in (".json", ".md")]
+    for path in made:
+        if outputs.same(path, file):
+            raise InputError("another file than the input for the tables", str(path), "give another --results")
+    if not made[0].exists() and made[1].exists():
+        found = f"{made[1]}, a file that Saccade did not write"
+        raise InputError("a new file for the table", found, "move it, or give another --results")
     _lines(rows, _kept(results, file))
 
 

@@ -13,5 +13,10 @@ DataDir = Annotated[str | None, typer.Option(help="Folder of the dataset; by def
 Split = Literal["test", "validation"]
 SplitName = Annotated[Split, typer.Option("--split", help="Held-out split to use.")]
 StripFile = Annotated[Path | None, typer.Option(help="PNG file for a film strip; by default none is written.")]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace files that Saccade did not write; its own are always replaced.")
+]
 Index = Annotated[int, typer.Option(help="Index of the first example of the split, from 0.")]
-Count = Annotated[int, typer.Option(help="Number of consecutive examples, shown side by side.")]
+Count = Annotated[int, typer.Option(min=1, max=400, help="Number of consecutive examples, shown side by side.")]
+MOST_SEED = 10**12
+"""Largest seed, as of a training."""

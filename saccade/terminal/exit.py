@@ -4,17 +4,21 @@ Code 2: the user's input. 130 and 143: Ctrl-C and SIGTERM. 1: anything else; wit
 shown.
 """
 
+import errno
+import io
 import logging
 import os
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import typer
 from typer.core import TyperGroup
 
 from saccade.errors import InputError, closest, printable
+from saccade.pipeline import progress
 from saccade.pipeline.interrupts import Stopped
 
 if TYPE_CHECKING:
@@ -47,11 +51,27 @@ class OneLineFailures(TyperGroup):
             return super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
         if logging.lastResort is not None:  # warnings of the logger "saccade"
             logging.lastResort.setFormatter(logging.Formatter("saccade: %(message)s"))
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # in an ASCII locale: what it cannot show, it names
+                stream.reconfigure(errors="backslashreplace")
         try:
-            code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
+            with progress.shown_by(_Bar()):
+                code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
+            if code == 130:  # typer has caught a KeyboardInterrupt
+                typer.echo("saccade: stopped", err=True)
         except Exception as error:
             code = _report(error)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+class _Bar:
+    """The display of long work; rich is imported when there is some."""
+
+    def work(self, what: str, total: int) -> AbstractContextManager[progress.Advance]:
+        """Show work of `total` units."""
+        from saccade.terminal.progress_bar import Bar
+
+        return Bar().work(what, total)
 
 
 def _report(error: Exception) -> int:
@@ -69,6 +89,9 @@ def _report(error: Exception) -> int:
     elif isinstance(error, BrokenPipeError):  # `saccade ... | head`: the reader has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    elif isinstance(error, OSError) and error.errno in NO_PATH:
+        found = f"{error.strerror} at {str(error.filename)[:80]}"
+        message = str(InputError("a path that can be", found, "give another one"))
     elif isinstance(error, OSError):
         place = f" at {error.filename}" if error.filename else ""
         message, code = f"{error.strerror or error}{place}; fix that, then run the same command again", 1
@@ -82,6 +105,9 @@ def _report(error: Exception) -> int:
     typer.echo("saccade: " + printable(" ".join(message.split())), err=True)
     return code
 
+
+NO_PATH = (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR)
+"""Errors of the operating system about a path that nothing can have."""
 
 BUG = "this is a bug in Saccade; set SACCADE_DEBUG=1 for the traceback"
 

@@ -16,9 +16,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from saccade.pipeline.systems import AnySpec
+from saccade.terminal.progress_bar import LONG_SECONDS, PLAIN_EVERY_SECONDS, duration
 from saccade.terminal.results import Answer, Completions, Neighbours, Reading
 
-PLAIN_EVERY_SECONDS = 10.0
 MOST_CLASSES_SHOWN = 20
 MOST_GAZES_SHOWN = 4
 
@@ -79,7 +79,9 @@ class Meter:
         )
         self.task = self.bar.add_task("train", total=None, epoch=0.0, text="")
         self.last = -PLAIN_EVERY_SECONDS
+        self.first: tuple[float, int] | None = None
         self.warned: set[str] = set()
+        self.announced = False
 
     def __enter__(self) -> Self:
         self.bar.start()
@@ -100,12 +102,28 @@ class Meter:
         text = f"{event.examples_per_second:,.0f} {self.spec.unit}/s, {numbers}"
         self.bar.update(self.task, completed=event.step, total=event.steps, epoch=event.epoch, text=text)
         now = time.monotonic()
+        left = self._left(event, now)
         if self.bar.disable and (now - self.last >= PLAIN_EVERY_SECONDS or event.step == event.steps):
-            self.console.print(f"epoch {event.epoch:.1f}, step {event.step}/{event.steps}: {text}", soft_wrap=True)
+            self.console.print(
+                f"epoch {event.epoch:.1f}, step {event.step}/{event.steps}: {text}{left}", soft_wrap=True
+            )
             self.last = now
         for warning in set(event.warnings) - self.warned:
             self.console.print(f"warning: {warning}", soft_wrap=True, markup=False)
             self.warned.add(warning)
+
+    def _left(self, event: Event, now: float) -> str:
+        """Return the time left as a line shows it; at the second report, announce a long training."""
+        if self.first is None:
+            self.first = now, event.step
+        since, start = self.first
+        if event.step == start or event.step >= event.steps:
+            return ""
+        left = (now - since) / (event.step - start) * (event.steps - event.step)
+        if not self.announced and left > LONG_SECONDS:
+            self.console.print(f"training: this will take about {duration(left)}", soft_wrap=True)
+        self.announced = True
+        return f", about {duration(left)} left"
 
 
 def show_metrics(metrics: Mapping[str, object], classes: Sequence[str], title: str) -> None:

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from saccade.errors import InputError
-from saccade.pipeline import systems
+from saccade.pipeline import outputs, systems
+from saccade.pipeline.checkpoint.locate import results_path
 from saccade.pipeline.config import TABLES, AnyRun, default_run, to_dict
 from saccade.pipeline.toml_config import read_run, row_folder, write_run
-from saccade.terminal.arguments import AsJson, Count, DataDir, Index, RunPath, Split, SplitName, StripFile
+from saccade.terminal.arguments import AsJson, Count, DataDir, Index, Overwrite, RunPath, Split, SplitName, StripFile
 from saccade.terminal.options import Given, apply, with_options
 
 Verb = Callable[..., None]
@@ -111,22 +112,35 @@ def gif_command(system: str) -> Verb:
         seconds: Annotated[float, typer.Option(min=0.02, max=10, help="Seconds per step.")] = 0.5,
         data_dir: DataDir = None,
         split: SplitName = "test",
+        overwrite: Overwrite = False,
         as_json: AsJson = False,
     ) -> None:
         """Make a film of the network's steps on held-out examples."""
+        film = out or result_of(path, system, film_name("film", index, count))
+        outputs.check_all({"--out": film}, {"--strip": strip}, overwrite=overwrite)
         from saccade.pipeline.animate import show
-        from saccade.pipeline.checkpoint.locate import results_folder
         from saccade.pipeline.trained import open_trained
         from saccade.terminal import screen
 
         network = open_trained(path, system)
         trace = network.look(network.held_out(network.source(data_dir), split, index, count))
-        name = film_name("film", index, count)
-        wrote = [show.write_strip(trace, strip)] if strip else []
-        wrote.append(show.write_film(trace, out or results_folder(network.folder.path) / name, seconds=seconds))
+        outputs.make_folder_of(film)
+        wrote = [show.write_strip(trace, strip, overwrite=overwrite)] if strip else []
+        wrote.append(show.write_film(trace, film, seconds=seconds, overwrite=overwrite))
         screen.give({"wrote": [str(file) for file in wrote], "split": split}, as_json=as_json)
 
     return gif
+
+
+def result_of(path: Path, system: str, name: str) -> Path:
+    """Return the default path of a file about the network that a user named: in its run folder, or runs/models/NAME.
+
+    Raises:
+        InputError: no run of that system.
+    """
+    from saccade.pipeline.checkpoint.run_folder import open_run
+
+    return results_path(open_run(path, system).path) / name
 
 
 def film_name(stem: str, index: int, count: int) -> str:

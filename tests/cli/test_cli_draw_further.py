@@ -65,7 +65,7 @@ def test_complete_with_labels_names_the_classes_that_it_ended_in(
         (["HALF", "--mask", "black.png", "--keep", "top"], "one of --mask and --keep, found both"),
         (["HALF", "--keep", "middle"], "'middle' is not one of 'top', 'bottom', 'left', 'right'"),
         (["HALF", "--keep", "bottom"], "found no ink"),
-        (["wide.png", "--keep", "top"], "a picture of 28 x 28 pixels, or a larger one in that proportion"),
+        (["wide.png", "--keep", "top"], "a picture of 28 x 28 pixels, or a larger one with that aspect ratio"),
         (["black.png"], "found no ink"),
         (["HALF", "--count", "0"], "'--count': Input should be greater than or equal to 1"),
         (["HALF", "--out", "endings.avi"], "a file name that ends in one of"),

@@ -73,9 +73,10 @@ def test_the_sheet_shows_each_picture_beside_its_neighbour(tmp_path: Path) -> No
     found = nearest(pictures, [ImageBatch(torch.ones(1, 1, 4, 4), torch.tensor([0]))])
     with Image.open(sheet(trace(pictures), found, tmp_path / "a.png")) as image:
         pixels = np.asarray(image)
-    left, top = animate.GAP, animate.GAP
+    left, top = animate.GAP, animate.GAP + animate.CAPTION_HEIGHT
     assert pixels.shape[1] == 2 * animate.GAP + 2 * TILE + GAP  # one pair a row
-    assert pixels.shape[0] == 3 * (TILE + CAPTION) + 4 * animate.GAP
+    assert pixels.shape[0] == 3 * (TILE + CAPTION) + 4 * animate.GAP + animate.CAPTION_HEIGHT
+    assert pixels[: animate.CAPTION_HEIGHT].std() > 5  # the caption
     assert (pixels[top : top + TILE, left : left + TILE] == 0).all()
     assert (pixels[top : top + TILE, left + TILE + GAP : left + 2 * TILE + GAP] == 255).all()
     assert found.distance.tolist() == [4.0] * 3

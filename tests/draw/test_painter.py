@@ -151,16 +151,6 @@ def test_a_sheet_shows_every_finished_image_in_its_place(tmp_path: Path) -> None
         assert row.size == (5 * side + 6 * film.GAP, side + 2 * film.GAP)
 
 
-def test_files_that_cannot_be_written_are_named_before_the_work(tmp_path: Path) -> None:
-    sheets.check(films=[tmp_path / "a.gif", None], sheets=[tmp_path / "a.png", None])
-    with pytest.raises(InputError, match=r"\.gif, \.webp"):
-        sheets.check(films=[tmp_path / "a.mp4"])
-    with pytest.raises(InputError, match=r"ends in \.png"):
-        sheets.check(sheets=[tmp_path / "a.gif"])
-    with pytest.raises(InputError, match="a folder that is there"):
-        sheets.check(sheets=[tmp_path / "none" / "a.png"])
-
-
 def test_drawings_and_endings_can_be_filmed(tmp_path: Path) -> None:
     draw = painter(tmp_path)
     for name, trace in (("drawn", draw.generate(4).trace), ("ended", draw.complete(half(), count=2).trace)):

@@ -1,4 +1,4 @@
-"""Where the gaze goes and what moves it: moves and places, the oracle, and REINFORCE through the state."""
+"""The gaze: moves and places, the oracle, baselines, and REINFORCE through the state."""
 
 import math
 from dataclasses import replace
@@ -150,7 +150,7 @@ def test_leave_one_out_takes_away_how_hard_an_image_is() -> None:
     reward = (noise + hard).view(1, -1)
     score = noise.view(1, -1)  # d log p / d mean at standard deviation 1: the gradient of E[reward] is 1
     plain = reward * score
-    compared = advantages(reward, torch.zeros_like(reward), 4) * score
+    compared = advantages(reward[0], torch.zeros_like(reward), 4) * score
     assert abs(compared.mean() - 1) < 0.02
     assert compared.var() < 0.2 * plain.var()
 
@@ -165,6 +165,20 @@ def test_a_baseline_by_label_is_the_true_classs() -> None:
     loss = hybrid_loss(outputs, episode.inputs.std, episode.targets, config)
     reward = rewards(outputs.logits[-1], episode.targets, config)
     torch.testing.assert_close(loss.terms["baseline"], (reward - told)[1:].square().mean())
+
+
+def test_a_greedy_baseline_is_refused_where_training_is_truncated() -> None:
+    config = Config(**SMALL, baseline="greedy")
+    core, episode, _ = unrolled(config, images(3))
+    message = (
+        'expected an uncut unroll for baseline = "greedy", found detach_every (or lengths, or on_state); '
+        "set detach_every to 0, or choose another baseline"
+    )
+    with pytest.raises(InputError) as refused:
+        Unrolled(core, detach_every=2)(episode.inputs, episode.context)
+    assert str(refused.value) == message
+    with torch.no_grad():  # an evaluation needs no baseline
+        assert Unrolled(core, detach_every=2)(episode.inputs, episode.context).baseline.shape == (4, 3)
 
 
 @pytest.mark.parametrize("reward", ["correct", "log-probability", "log-odds"])

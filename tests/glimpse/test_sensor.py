@@ -59,7 +59,7 @@ def test_it_sees_what_the_slow_retina_sees(
 def test_the_window_is_centred_on_the_location_and_half_off_the_image_in_a_corner(x: int, y: int) -> None:
     image = torch.ones(1, 1, 12, 12)
     retina = Retina(4, 1, 1, 12, 12)
-    seen = retina(retina.prepare(image), torch.tensor([[x, y]]))[0, 0, 0]
+    seen = retina(retina.prepare(image), torch.tensor([[float(x), float(y)]]))[0, 0, 0]
     rows = torch.tensor({-1: [0, 0, 1, 1], 0: [1, 1, 1, 1], 1: [1, 1, 0, 0]}[y], dtype=torch.float32)
     columns = torch.tensor({-1: [0, 0, 1, 1], 0: [1, 1, 1, 1], 1: [1, 1, 0, 0]}[x], dtype=torch.float32)
     assert torch.equal(seen, rows[:, None] * columns[None])

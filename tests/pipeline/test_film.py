@@ -184,9 +184,9 @@ def test_a_missing_folder_is_said_before_the_work(tmp_path, parent):
 def test_what_cannot_be_written_is_said_and_leaves_nothing_behind(tmp_path):
     path = tmp_path / "film.png"
     path.mkdir()  # a folder stands where the file should
-    with pytest.raises(InputError, match="expected a folder that can be written to"):
+    with pytest.raises(InputError, match="expected a file to write, found a folder"):
         write(path, frames(draw, TRACE, [0]))
-    with pytest.raises(InputError, match="expected a folder that can be written to"):
+    with pytest.raises(InputError, match="expected a file to write, found a folder"):
         write_strip(path, photograph(0))
     assert os.listdir(tmp_path) == ["film.png"]
 

@@ -12,13 +12,15 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
-from saccade.errors import InputError
+from saccade.pipeline import outputs
 from saccade.pipeline.animate.gif_palette import one_palette
-from saccade.pipeline.animate.page import Pixels
-from saccade.pipeline.animate.palette import GROUND
+from saccade.pipeline.animate.page import Page, Pixels, shorten, text_width
+from saccade.pipeline.animate.palette import GROUND, QUIET
 from saccade.pipeline.checkpoint.atomic_files import write_whole
 from saccade.pipeline.contract import Trace
+from saccade.pipeline.progress import work
 from saccade.recurrent.tree import named_tensors
 
 Picture = Callable[[Trace, float, int], Pixels]
@@ -28,6 +30,14 @@ GLIDE_BEATS = 0.5  # how long the way from one step to the next is shown, all it
 LAST_BEATS = 3.0
 GAP = 16  # pixels between the frames of a strip or a grid
 SHORTEST_MS = 20  # browsers slow down films of shorter frames
+HELD_MS = 2000
+"""Least time that the last frame, the finished picture, is shown."""
+
+CAPTION_HEIGHT = 30
+"""Pixels above a sheet for its caption."""
+
+XMP = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><!-- {outputs.MARK.decode()} --></x:xmpmeta>'
+"""Saccade's mark as a WebP's metadata."""
 
 
 class Film(NamedTuple):
@@ -67,70 +77,87 @@ def strip(frames: Sequence[Pixels], columns: int | None = None) -> Pixels:
     return _arrange(frames, columns or len(frames))
 
 
-def check(path: Path | str) -> Path:
+def check(path: Path | str, *, overwrite: bool = False) -> Path:
     """Check that a film can be written under that name; call it before the work.
 
     Raises:
-        InputError: the ending is none of a film's, or the folder is not there.
+        InputError: see `saccade.pipeline.outputs.check`.
     """
-    path = Path(path)
-    if path.suffix.lower() not in ENDINGS:
-        known = ", ".join(ENDINGS)
-        raise InputError(f"a file name that ends in one of {known}", repr(path.name), "choose the format by the ending")
-    return _in_folder(path)
+    return outputs.check(path, outputs.FILM, overwrite=overwrite)
 
 
-def check_strip(path: Path | str) -> Path:
+def check_strip(path: Path | str, *, overwrite: bool = False) -> Path:
     """Check that a film strip or a sheet can be written under that name; call it before the work.
 
     Raises:
-        InputError: another ending than .png, or the folder is not there.
+        InputError: see `saccade.pipeline.outputs.check`.
     """
-    path = Path(path)
-    if path.suffix.lower() != ".png":
-        raise InputError("a file name that ends in .png", repr(path.name), "a film strip is a PNG image")
-    return _in_folder(path)
+    return outputs.check(path, outputs.SHEET, overwrite=overwrite)
 
 
-def write(path: Path | str, film: Film, *, seconds_per_frame: float = 1.0) -> Path:
+def write(path: Path | str, film: Film, *, seconds_per_frame: float = 1.0, overwrite: bool = False) -> Path:
     """Write a film that loops for ever; the ending chooses GIF, animated WebP or animated PNG. Whole or not at all.
 
     Every frame is kept, with its own duration in multiples of 10 ms; but in a GIF or PNG one that equals its neighbour
-    only lengthens it. A GIF holds at most 255 colours: see `one_palette`.
+    only lengthens it. The last one is shown at least 2 s. A GIF holds at most 255 colours: see `one_palette`.
 
     Args:
         path: `.gif`, `.webp`, `.png` or `.apng`, in a folder that is there.
         film: one or more frames of one size.
         seconds_per_frame: the length of a beat.
+        overwrite: replace a file there that Saccade did not write.
 
     Raises:
         InputError: see `check`; or the folder cannot be written to.
     """
-    path = check(path)
+    path = check(path, overwrite=overwrite)
     kind = ENDINGS[path.suffix.lower()]
     durations = [max(SHORTEST_MS, 10 * round(100 * seconds_per_frame * beats)) for beats in film.beats]
+    durations[-1] = max(durations[-1], HELD_MS)
     encode = {"GIF": _gif, "WEBP": _webp, "PNG": _png}[kind]
-    write_whole(path, encode(film.frames, durations))
+    with work("writing the film", 1):
+        write_whole(path, encode(film.frames, durations))
     return path
 
 
-def write_strip(path: Path | str, frames: Sequence[Pixels], columns: int | None = None) -> Path:
-    """Write a film strip as PNG.
+def write_strip(
+    path: Path | str,
+    frames: Sequence[Pixels],
+    columns: int | None = None,
+    *,
+    caption: str = "",
+    overwrite: bool = False,
+) -> Path:
+    """Write a film strip as PNG, with a caption above it if one is given.
 
     Raises:
-        InputError: another ending than .png, or a folder that is not there or cannot be written to.
+        InputError: another ending than .png, a folder that is not there or cannot be written to, or a file there that
+            Saccade did not write, without `overwrite`.
     """
-    path = check_strip(path)
-    sheet = io.BytesIO()
-    Image.fromarray(strip(frames, columns)).save(sheet, "PNG", optimize=True)
+    path = check_strip(path, overwrite=overwrite)
+    drawn, sheet = captioned(strip(frames, columns), caption), io.BytesIO()
+    Image.fromarray(drawn).save(sheet, "PNG", optimize=True, pnginfo=mark())
     write_whole(path, sheet.getvalue())
     return path
 
 
-def _in_folder(path: Path) -> Path:
-    if not path.parent.is_dir():
-        raise InputError("a folder that is there", f"none at {path.parent}", "make it, or write elsewhere")
-    return path
+def captioned(sheet: Pixels, caption: str) -> Pixels:
+    """Return a sheet with a line of text above it, in as small a type as it takes to fit; as it is without text."""
+    if not caption:
+        return sheet
+    height, width = sheet.shape[:2]
+    page = Page(width, height + CAPTION_HEIGHT)
+    page.image.paste(Image.fromarray(sheet), (0, CAPTION_HEIGHT))
+    size = next((size for size in (15, 13, 11) if text_width(caption, size) <= width - 2 * GAP), 9)
+    page.text(shorten(caption, width - 2 * GAP, size), GAP, CAPTION_HEIGHT - 6, size, QUIET)
+    return page.pixels()
+
+
+def mark() -> PngInfo:
+    """Return Saccade's mark as a PNG's metadata."""
+    info = PngInfo()
+    info.add_text("Software", "Saccade")
+    return info
 
 
 def _arrange(tiles: Sequence[Pixels], columns: int) -> Pixels:
@@ -151,15 +178,16 @@ def _gif(frames: Sequence[Pixels], durations: list[int]) -> bytes:
         image = Image.fromarray(index)
         image.putpalette(palette.tobytes())
         images.append(image)
-    return _save(images, durations, "GIF", optimize=False, palette=palette.tobytes())
+    return _save(images, durations, "GIF", optimize=False, palette=palette.tobytes(), comment=outputs.MARK)
 
 
 def _webp(frames: Sequence[Pixels], durations: list[int]) -> bytes:
-    return _save([Image.fromarray(frame) for frame in frames], durations, "WEBP", lossless=True, quality=50, method=2)
+    images = [Image.fromarray(frame) for frame in frames]
+    return _save(images, durations, "WEBP", lossless=True, quality=50, method=2, xmp=XMP.encode())
 
 
 def _png(frames: Sequence[Pixels], durations: list[int]) -> bytes:
-    return _save([Image.fromarray(frame) for frame in frames], durations, "PNG", compress_level=9)
+    return _save([Image.fromarray(frame) for frame in frames], durations, "PNG", compress_level=9, pnginfo=mark())
 
 
 def _save(images: list[Image.Image], durations: list[int], kind: str, **options: object) -> bytes:

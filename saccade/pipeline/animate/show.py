@@ -6,13 +6,16 @@ from saccade.pipeline.animate import film
 from saccade.pipeline.animate.film import Film
 from saccade.pipeline.animate.page import Pixels
 from saccade.pipeline.contract import Trace, load_system
+from saccade.pipeline.progress import track
 from saccade.recurrent.tree import count, named_tensors
 
 STRIP_COLUMNS = 3
 """Large frames in a row of a film strip."""
 
 
-def write_film(trace: Trace, path: Path | str, *, seconds: float = 0.5, columns: int | None = None) -> Path:
+def write_film(
+    trace: Trace, path: Path | str, *, seconds: float = 0.5, columns: int | None = None, overwrite: bool = False
+) -> Path:
     """Draw a trace as a film: one example large, several as a wall of tiles.
 
     Args:
@@ -20,23 +23,30 @@ def write_film(trace: Trace, path: Path | str, *, seconds: float = 0.5, columns:
         path: .gif, .webp, .png or .apng.
         seconds: how long a step is shown.
         columns: tiles in a row of the wall; by default about as many as rows.
+        overwrite: replace a file there that Saccade did not write.
 
     Raises:
-        InputError: another ending, or a folder that is not there or cannot be written to.
+        InputError: see `saccade.pipeline.outputs.check`.
     """
-    film.check(path)
-    return film.write(path, render(trace, columns=columns), seconds_per_frame=seconds)
+    film.check(path, overwrite=overwrite)
+    return film.write(path, render(trace, columns=columns), seconds_per_frame=seconds, overwrite=overwrite)
 
 
-def write_strip(trace: Trace, path: Path | str) -> Path:
+def write_strip(trace: Trace, path: Path | str, *, caption: str = "", overwrite: bool = False) -> Path:
     """Draw a trace as a PNG sheet of its steps, a row for each example.
 
+    Args:
+        trace: what the network did.
+        path: .png.
+        caption: a line above the sheet.
+        overwrite: replace a file there that Saccade did not write.
+
     Raises:
-        InputError: another ending, or a folder that is not there or cannot be written to.
+        InputError: see `saccade.pipeline.outputs.check`.
     """
-    film.check_strip(path)
+    film.check_strip(path, overwrite=overwrite)
     frames, columns = strip_frames(trace)
-    return film.write_strip(path, frames, columns)
+    return film.write_strip(path, frames, columns, caption=caption, overwrite=overwrite)
 
 
 def render(trace: Trace, *, between: int | None = None, columns: int | None = None) -> Film:
@@ -50,7 +60,8 @@ def render(trace: Trace, *, between: int | None = None, columns: int | None = No
     if between is None:
         between = system.glide_frames if steps(trace) <= system.glide_up_to else 0
     picture = system.picture if len(examples) == 1 else system.tile
-    films = [film.frames(picture, trace, [example], between=between) for example in examples]
+    shown = track(examples, "drawing the film", len(examples))
+    films = [film.frames(picture, trace, [example], between=between) for example in shown]
     return films[0] if len(films) == 1 else film.grid(films, columns)
 
 

@@ -34,7 +34,7 @@ def write_whole(path: Path, *parts: bytes | memoryview) -> None:
     Raises:
         InputError: the disk is full or the folder cannot be written to; the old file stands, no temporary file is left.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name[-40:]}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:
             for part in parts:

@@ -4,6 +4,7 @@ A shipped network is a folder in `saccade/shipped/networks`, installed with the 
 run folder is taken, the name of one may stand; a file or folder of that name in the current folder goes before it.
 """
 
+import os
 from pathlib import Path
 
 from saccade.errors import InputError, closest
@@ -27,13 +28,18 @@ def find(path: Path | str) -> Path:
         InputError: there is neither, and the word is close to a shipped network's name.
     """
     path = Path(path)
-    if path.exists() or len(path.parts) != 1:
+    if len(path.parts) != 1 or os.path.exists(path):  # Path.exists fails for a name that no file can have
         return path
     if path.name in shipped_names():
         return NETWORKS / path.name
     if near := closest(path.name, shipped_names()):
         raise InputError("a run folder or the name of a shipped network", f"no {path}", f"did you mean {near}?")
     return path
+
+
+def shipped() -> list[Path]:
+    """Return the folders of the shipped networks."""
+    return [NETWORKS / name for name in shipped_names()]
 
 
 def is_shipped(folder: Path) -> bool:
@@ -47,11 +53,16 @@ def results_folder(folder: Path) -> Path:
     Raises:
         InputError: it cannot be made.
     """
-    if not is_shipped(folder):
+    path = results_path(folder)
+    if path == folder:
         return folder
-    path = RESULTS / folder.name
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(path, error) from error
     return path
+
+
+def results_path(folder: Path) -> Path:
+    """Return the path of `results_folder`, which is not made."""
+    return RESULTS / folder.name if is_shipped(folder) else folder

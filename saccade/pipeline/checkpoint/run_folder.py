@@ -6,6 +6,7 @@ provenance; it is read as format 2. This module is the only reader of run.json.
 """
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -74,15 +75,18 @@ def create(path: Path | str, run: AnyRun, facts: systems.Facts, *, fresh: bool =
         return folder
 
 
-def open_run(path: Path | str) -> RunFolder:
+def open_run(path: Path | str, system: str | None = None) -> RunFolder:
     """Open the run in a folder, or a shipped one by its name; its `path` is where it was found.
+
+    Args:
+        system: the system that it must be of; None: any.
 
     Raises:
         InputError: no run folder, or a run.json that is damaged, of another format, or of an unknown system or setting.
     """
     path = find(path)
-    if not (path / "run.json").exists():
-        found = f"no run.json in {path}" if path.is_dir() else f"no folder {path}"
+    if not os.path.exists(path / "run.json"):
+        found = f"no run.json in {path}" if os.path.isdir(path) else f"no folder {str(path)[:80]}"
         do = "give the folder that a training wrote (its --out), or a name that `saccade models` lists"
         raise InputError("a run folder", found, do)
     source, data = str(path / "run.json"), read_record(path)
@@ -93,6 +97,9 @@ def open_run(path: Path | str) -> RunFolder:
     if spec is None:
         found = f"{shown(data['system'], 40)} in {source}"
         raise InputError(f"a system of this Saccade: {', '.join(systems.names())}", found, "install the one it needs")
+    if system not in (None, data["system"]):
+        found = data["system"]
+        raise InputError(f"a run of the system {system}", f"one of {found} in {path}", f"use `saccade {found}`")
     run = from_dict({key: data[key] for key in ("system", *TABLES)}, spec, source)
     return RunFolder(path, run, _facts(data["facts"], spec.facts, source), _table(data["provenance"], source))
 

@@ -12,6 +12,7 @@ from saccade.pipeline import systems
 from saccade.pipeline.config import AnyRun
 from saccade.pipeline.contract import AnyEpisode, AnySource, Split, Trace, load_system
 from saccade.pipeline.device import give_back_memory, keep_freed_memory
+from saccade.pipeline.progress import work
 from saccade.recurrent.core import AnyCore
 from saccade.recurrent.tree import Tree, count, take
 from saccade.recurrent.unroll import Unrolled
@@ -33,20 +34,22 @@ def evaluate(run: AnyRun, core: AnyCore, source: AnySource, split: Split = "test
     conditions = system.conditions(run.model)
     main = next(iter(conditions))
     results: dict[str, Mapping[str, Tensor]] = {}
-    for name, config in conditions.items():
-        generator = torch.Generator().manual_seed(run.train.seed)
-        parts: dict[str, list[Mapping[str, Tensor]]] = defaultdict(list)
-        size = system.examples_at_once(config)
-        for index, start in enumerate(range(0, examples, size), start=1):
-            episode = system.episode(take(whole, slice(start, start + size)), config, generator)
-            outputs = unrolled(core, episode)
-            parts[name].append(system.metrics(outputs, episode, config))
-            if name == main:
-                for replay, again in system.replays(outputs, episode, config).items():
-                    parts[replay].append(system.metrics(unrolled(core, again), again, config))
-            if index % TIDY_EVERY == 0:
-                give_back_memory()
-        results |= {key: _join(measured) for key, measured in parts.items()}
+    sizes = {name: system.examples_at_once(config) for name, config in conditions.items()}
+    with work("evaluating", sum(-(-examples // size) for size in sizes.values())) as advance:
+        for name, config in conditions.items():
+            generator = torch.Generator().manual_seed(run.train.seed)
+            parts: dict[str, list[Mapping[str, Tensor]]] = defaultdict(list)
+            for index, start in enumerate(range(0, examples, sizes[name]), start=1):
+                episode = system.episode(take(whole, slice(start, start + sizes[name])), config, generator)
+                outputs = unrolled(core, episode)
+                parts[name].append(system.metrics(outputs, episode, config))
+                if name == main:
+                    for replay, again in system.replays(outputs, episode, config).items():
+                        parts[replay].append(system.metrics(unrolled(core, again), again, config))
+                if index % TIDY_EVERY == 0:
+                    give_back_memory()
+                advance(1)
+            results |= {key: _join(measured) for key, measured in parts.items()}
     return {
         **system.report(results, run.model),
         "system": run.system,
@@ -71,7 +74,9 @@ def trace(run: AnyRun, core: AnyCore, batch: Tree, facts: systems.Facts, *, cond
     if name not in conditions:
         raise InputError(f"a condition among {', '.join(conditions)}", repr(name), "name one of them")
     episode = system.episode(batch, conditions[name], torch.Generator().manual_seed(run.train.seed))
-    return Trace(run.system, unrolled(core, episode), episode, batch, facts)
+    with work("looking", 1):
+        outputs = unrolled(core, episode)
+    return Trace(run.system, outputs, episode, batch, facts)
 
 
 def unrolled(core: AnyCore, episode: AnyEpisode) -> Tree:

@@ -49,7 +49,7 @@ def imports() -> list[tuple[str, str]]:
 
 def room(module: str) -> str:
     """Return the package below `saccade` that a module belongs to; "" for `saccade` itself."""
-    return (module.split(".") + [""])[1]
+    return ([*module.split("."), ""])[1]
 
 
 def files() -> Iterator[tuple[Path, str]]:
@@ -118,8 +118,10 @@ def test_the_stages_of_the_pipeline_meet_through_files(imports: list[tuple[str, 
         ("from saccade.cli import app; app(['--help'], standalone_mode=False)", ("torch", "numpy", "pydantic")),
         ("from saccade.pipeline import systems; [systems.spec(n) for n in systems.names()]", ("torch", "numpy")),
         (
-            "from saccade.pipeline import systems; from saccade.terminal.verbs import verbs_of; "
-            "[verbs_of(n) for n in systems.names()]",
+            (
+                "from saccade.pipeline import systems; from saccade.terminal.verbs import verbs_of; "
+                "[verbs_of(n) for n in systems.names()]"
+            ),
             ("torch", "numpy", "matplotlib"),
         ),
         ("import saccade.tables.table, saccade.shipped.card, saccade.bench.plan", ("torch", "matplotlib")),

@@ -15,7 +15,7 @@ CORE_RUNS = Path("runs/cores")
 
 def gradients(
     steps: Annotated[int, typer.Option(min=2, max=1000, help="Length of the adding problem's sequences.")] = 100,
-    updates: Annotated[int, typer.Option(min=0, max=100_000, help="Updates of the short training on it.")] = 800,
+    updates: Annotated[int, typer.Option(min=0, max=100_000, help="Updates of the short training on it.")] = 1600,
     out: FigureFile = Path("gradients.png"),
     runs: CoreRuns = CORE_RUNS,
     seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the weights and the sequences.")] = 0,

@@ -13,6 +13,8 @@ from saccade.cores.figures import LOOKS, caption, headline, house_style, sheet, 
 from saccade.pipeline.animate.palette import INK, tint
 
 WIDTH = 1440
+NAME_HEIGHT = 12.5
+"""Points that a name at the end of a line takes; names that would overlap are moved upwards."""
 NAMES = {"glimpse": "RAM", "draw": "DRAW"}
 Field = Literal["error_percent", "bound_nats"]
 QUALITY: dict[str, tuple[Field, str]] = {
@@ -47,13 +49,20 @@ def draw(rows: Sequence[CoreResult]) -> Figure:
 
 
 def _learning(axes: Axes, system: str, rows: Sequence[CoreResult]) -> None:
+    ends = []
     for row in rows:
         look, (epochs, losses) = LOOKS[row["core"]], np.array(row["curve"]).T
         axes.plot(epochs, losses, color=tint(look.colour), linewidth=1.6)
-        write_at(axes, look.name, (epochs[-1], losses[-1]), look.colour)
+        ends.append((float(losses[-1]), float(epochs[-1]), look))
     axes.set_yscale("log" if system == "glimpse" else "linear")
     axes.set_xlabel("epoch")
     caption(axes, f"{NAMES[system]}: learning", LOSS[system])
+    axes.autoscale_view()  # so that the data's place on the page is known
+    lowest = -np.inf
+    for loss, epoch, look in sorted(ends, key=lambda end: end[0]):
+        level = axes.transData.transform((epoch, loss))[1] * 72 / axes.figure.dpi
+        lowest = max(level, lowest + NAME_HEIGHT)
+        write_at(axes, look.name, (epoch, loss), look.colour, lowest - level)
 
 
 def _quality(axes: Axes, system: str, rows: Sequence[CoreResult]) -> None:

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 import saccade
+from saccade.draw.painter import Painter
 from saccade.pipeline.animate.film import CAPTION_HEIGHT, captioned
 
 MOST_BYTES = 3_000_000
@@ -14,7 +15,9 @@ MOST_BYTES = 3_000_000
 
 @pytest.mark.timeout(120)
 def test_a_film_of_36_digits_is_small_and_holds_them(tmp_path: Path) -> None:
-    drawings = saccade.load("draw-mnist").generate(36, seed=0)
+    painter = saccade.load("draw-mnist")
+    assert isinstance(painter, Painter)
+    drawings = painter.generate(36, seed=0)
     path = saccade.film(drawings.trace, tmp_path / "36.gif", seconds=0.15)
     assert path.stat().st_size <= MOST_BYTES
     with Image.open(path) as film:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from saccade.pipeline.animate.belief_chart import Belief, most_probable, softmax
 from saccade.pipeline.animate.page import Pixels, Point, to_pixels
@@ -34,6 +35,8 @@ class Frame(NamedTuple):
     moving: bool
     """True while the gaze moves and no patch is shown."""
     belief: Belief
+    digit: Point | None = None
+    """(x, y) in [-1, 1] of the digit's middle; None if the data does not know it."""
 
 
 def read_frame(trace: Trace, t: float, example: int) -> Frame:
@@ -69,7 +72,13 @@ def read_frame(trace: Trace, t: float, example: int) -> Frame:
         [to_pixels(patch) for patch in patches[:step, 0]],
         0 < part < LANDED,
         Belief(believed, earlier, trace.facts.classes, truth, most_probable(probabilities, truth), t == steps - 1),
+        None if trace.batch.places is None else _point(trace.batch.places[example]),
     )
+
+
+def _point(place: Tensor) -> Point:
+    x, y = place.tolist()
+    return x, y
 
 
 def _ease(part: float) -> float:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from saccade.errors import InputError
-from saccade.images.canvas import CanvasConfig, compose, pair_names, shifted
+from saccade.images.canvas import CanvasConfig, compose, pair_names, places, shifted
 from saccade.images.class_folders import load_folder
 from saccade.images.config import DATASETS, ON_CANVASES, ImageData, ImageFacts
 from saccade.images.digits import load_digits
@@ -24,10 +24,12 @@ HELD_OUT_CANVASES = 10_000
 
 
 class ImageBatch(NamedTuple):
-    """Images float32 [B, C, H, W] in [0, 1] and labels int64 [B], below 0 where unknown."""
+    """Images float32 [B, C, H, W] in [0, 1], labels int64 [B] (below 0: unknown), and the digits' places, if known."""
 
     images: Tensor
     labels: Tensor
+    places: Tensor | None = None
+    """Middle (x, y) of each digit, image coordinates in [-1, 1] [B, 2]."""
 
 
 class ImageSource:
@@ -80,7 +82,7 @@ class ImageSource:
             pixels = shifted(pixels, down, right, self._shift)
         if self._binarise_every_batch:
             pixels = binarised(pixels, self._seed, "binarise", step)
-        return ImageBatch(_float(pixels), labels)
+        return ImageBatch(_float(pixels), labels, self._places(chosen, step))
 
     def stored(self, size: int = 1000) -> Iterator[ImageBatch]:
         """Yield all training images once, in storage order and without shifts, `size` at a time.
@@ -112,14 +114,22 @@ class ImageSource:
         if len(images.labels) == 0:
             raise InputError("validation images", "none held out", "train with --validation, e.g. --validation 5000")
         if self._canvas is not None:
+            middles = None if self._canvas.pair else held_out_places(images, self._canvas, split)
             images = held_out_canvases(images, self._canvas, split)
             images = black_and_white(images, f"{split} canvases") if self._binarised else images
+            return ImageBatch(_float(images.pixels), images.labels, middles)
         return ImageBatch(_float(images.pixels), images.labels)
 
     def _images(self, chosen: Tensor, step: int) -> Images:
         if self._canvas is not None:
             return compose(self._train, chosen, self._canvas, self._seed, "canvas", step)
         return Images(*(part.index_select(0, chosen) for part in self._train))
+
+    def _places(self, chosen: Tensor, step: int) -> Tensor | None:
+        """Return the places of a training batch's digits: known on canvases with one digit each."""
+        if self._canvas is None or self._canvas.pair or self._shift:
+            return None
+        return places(self._train, chosen, self._canvas, self._seed, "canvas", step)
 
     def _order(self, epoch: int) -> Tensor:
         known, order = self._epoch  # taken once: another thread may ask for another epoch meanwhile
@@ -135,12 +145,23 @@ def held_out_canvases(images: Images, canvas: CanvasConfig, split: Split, count:
     Canvas i shows image i (of a pair, as its first digit).
     """
     chunks, labels = [], []
-    for start in range(0, count, 1000):
-        chosen = torch.arange(start, min(start + 1000, count), device=images.labels.device) % len(images.labels)
+    for start, chosen in _thousands(images, count):
         made = compose(images, chosen, canvas, 0, f"frozen {split}", start)
         chunks.append(made.pixels.to(torch.uint8))
         labels.append(made.labels)
     return Images(torch.cat(chunks), torch.cat(labels))
+
+
+def held_out_places(images: Images, canvas: CanvasConfig, split: Split, count: int = HELD_OUT_CANVASES) -> Tensor:
+    """Return the places of the digits on the `held_out_canvases`, as `canvas.places` gives them [count, 2]."""
+    parts = _thousands(images, count)
+    return torch.cat([places(images, chosen, canvas, 0, f"frozen {split}", start) for start, chosen in parts])
+
+
+def _thousands(images: Images, count: int) -> Iterator[tuple[int, Tensor]]:
+    """Yield the images that the held-out canvases show, a thousand at a time, with the number of each part's first."""
+    for start in range(0, count, 1000):
+        yield start, torch.arange(start, min(start + 1000, count), device=images.labels.device) % len(images.labels)
 
 
 def binarised(pixels: Tensor, seed: int, purpose: str, step: int) -> Tensor:
@@ -151,8 +172,7 @@ def binarised(pixels: Tensor, seed: int, purpose: str, step: int) -> Tensor:
 
 def black_and_white(images: Images, name: str) -> Images:
     """Binarise a whole set with a fixed seed: the same in every run."""
-    chunks = images.pixels.split(1000)
-    made = [binarised(chunk, 0, f"binarised {name}", i) for i, chunk in enumerate(chunks)]
+    made = [binarised(chunk, 0, f"binarised {name}", i) for i, chunk in enumerate(images.pixels.split(1000))]
     return Images(torch.cat(made), images.labels)
 
 
@@ -165,7 +185,7 @@ def load_images(config: ImageData, seed: int, device: torch.device | str = "cpu"
     """
     if config.binarise == "auto":
         raise InputError("binarise none, fixed or dynamic", "'auto'", "choose one of them")
-    canvas = None
+    canvas = _canvas(config) if config.dataset in ON_CANVASES else None
     name, _, path = config.dataset.partition(":")
     classes = tuple(str(digit) for digit in range(10))
     if name == "folder" and path:
@@ -176,9 +196,8 @@ def load_images(config: ImageData, seed: int, device: torch.device | str = "cpu"
         train, test = load_mnist(config.data_dir)
     else:
         raise InputError(f"a dataset: {', '.join(DATASETS)} or folder:PATH", repr(config.dataset), "name one of them")
-    if config.dataset in ON_CANVASES:
-        canvas = _canvas(config)
-        classes = pair_names(classes) if canvas.pair else classes
+    if canvas and canvas.pair:
+        classes = pair_names(classes)
     return ImageSource(
         train,
         test,

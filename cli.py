@@ -34,10 +34,10 @@ def saccade(
 
 
 def _build() -> typer.Typer:
-    app = typer.Typer(cls=with_systems(OneLineFailures), help=ABOUT, no_args_is_help=True, add_completion=False)
+    app = typer.Typer(cls=with_systems(OneLineFailures), help=ABOUT, no_args_is_help=True)
     app.callback()(saccade)
     app.add_typer(shipped.app, name="models")
-    for command in (tables.reproduce, cores.gradients, cores.cores, bench.benchmark, bench.report):
+    for command in (shipped.samples, tables.reproduce, cores.gradients, cores.cores, bench.benchmark, bench.report):
         app.command()(command)
     return app
 

@@ -48,7 +48,7 @@ def nearest(pictures: Tensor, batches: Iterable[ImageBatch]) -> Neighbours:
         torch.zeros(count, dtype=torch.int64, device=flat.device),
     )
     seen = 0
-    for images, labels in batches:
+    for images, labels, _ in batches:
         others = images.flatten(1)
         squares = others.square().sum(1) - 2 * flat @ others.t()  # the picture's own square does not change the order
         found = squares.argmin(1)

@@ -1,7 +1,9 @@
 """The verbs of `saccade glimpse`. Torch-free until one runs."""
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -96,9 +98,26 @@ def read(
     screen.give({"wrote": [str(file) for file in wrote], "answers": answers}, as_json=as_json)
 
 
+def gaze_worth(metrics: Mapping[str, Any]) -> str | None:
+    """Return a sentence about the worth of the learned gaze, by the errors in metrics.json; None if it has none."""
+    learned, controls = metrics.get("error_percent", {}).get("mean_policy"), metrics.get("controls", {})
+    scan, other = controls.get("fixed_scan"), controls.get("another_image")
+    if learned is None or scan is None or math.isnan(learned) or math.isnan(scan):
+        return None
+    verdict = (
+        "is worth something here" if learned < min(scan, other or scan) else "is not shown to be worth anything here"
+    )
+    borrowed = f", with the gaze for another image {other:.2f}%" if other is not None else ""
+    return (
+        f"the learned gaze {verdict}: with the same weights it errs {learned:.2f}%, "
+        f"a fixed scan {scan:.2f}%{borrowed}. "
+        "A scan that is trained as one can be better still: compare --policy fixed-scan."
+    )
+
+
 VERBS = {
     "train": train_command(SYSTEM, THEN),
-    "eval": eval_command(SYSTEM, THEN),
+    "eval": eval_command(SYSTEM, THEN, gaze_worth),
     "gif": gif,
     "read": read,
 }

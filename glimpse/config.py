@@ -28,8 +28,14 @@ class Config:
     """The recurrent core; the paper's classifier has a rectified vanilla RNN."""
     layers: int = Field(default=1, ge=1, le=16)
     """Recurrent layers, each with its own weights."""
-    policy: Literal["learned", "random", "centre", "fixed-scan"] = "learned"
-    """Choice of the locations: the learned policy, or a control (random, centre, fixed-scan)."""
+    policy: Literal["learned", "random", "centre", "fixed-scan", "oracle"] = "learned"
+    """Choice of the locations: the learned policy, or a control: random, centre, fixed-scan, or oracle (the fixed scan
+    around the digit, whose place the data must know)."""
+    action: Literal["place", "move"] = "place"
+    """The policy's output and the glimpse network's input: a location (the paper's), or the move from the last one."""
+    policy_reads: Literal["detached", "state"] = "detached"
+    """Input of the policy: the detached state, so that REINFORCE trains the policy's own layer only, or the state, so
+    that it also trains the core and the glimpse network."""
     start: Literal["centre", "uniform", "learned"] = "centre"
     """First location: the centre, uniform over the image (the paper's), or learned (the first entry of the prior)."""
     prior: Literal["none", "scan"] = "scan"
@@ -48,17 +54,23 @@ class Config:
     """Look at the policy's sample, or at its mean (for evaluation only)."""
     rollouts: int = Field(default=1, ge=1, le=1000)
     """Number of rollouts M per image; with 2 or more, the baseline is the other rollouts' mean reward."""
-    reward: Literal["correct", "log-probability"] = "log-probability"
-    """Reward: 1 for a correct answer (the paper's), or the log-probability of the true class."""
+    baseline: Literal["state", "label", "greedy"] = "state"
+    """Baseline of a single rollout: the reward expected from the state (the paper's), from the state and the true
+    class (label), or the reward of the policy's mean on the same image (greedy; Rennie et al. 2017)."""
+    reward: Literal["correct", "log-probability", "log-odds"] = "log-probability"
+    """Reward: 1 for a correct answer (the paper's), the log-probability of the true class, or its log-odds
+    log p / (1 - p), which rise even when the answer is almost certain."""
     reward_floor: float = Field(default=-3.0, lt=0)
-    """Lower bound of the log-probability reward, nats."""
+    """Lower bound of the log-probability and log-odds rewards, nats."""
+    reward_ceiling: float = Field(default=6.0, gt=0)
+    """Upper bound of the log-odds reward, nats."""
     reinforce_weight: float = Field(default=1.0, ge=0)
     """Weight of the REINFORCE term in the loss."""
 
 
 NOTE = (
     "Test error in percent, one rollout with the policy's mean; in the next columns other ways to answer, and the same "
-    "weights at other locations: a fixed scan, random ones, the centre, those of another image."
+    "weights at other locations: a fixed scan, random ones, the centre, those of another image, the digit's (oracle)."
 )
 
 SPEC = Spec(
@@ -75,5 +87,6 @@ SPEC = Spec(
         Metric("controls.random", "random"),
         Metric("controls.centre", "centre"),
         Metric("controls.another_image", "another image's"),
+        Metric("controls.oracle", "oracle", optional=True),
     ),
 )

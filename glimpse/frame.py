@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from saccade.glimpse.reader import DOUBTS, ReadBatch
 from saccade.pipeline.animate.belief_chart import Belief, most_probable, softmax
@@ -35,7 +36,10 @@ class Frame(NamedTuple):
     moving: bool
     """True while the gaze moves and no patch is shown."""
     belief: Belief
-    doubt: str | None  # why the answer should not be believed; told at the last glimpse
+    digit: Point | None = None
+    """(x, y) in [-1, 1] of the digit's middle; None if the data does not know it."""
+    doubt: str | None = None
+    """Why the answer should not be believed, at the last glimpse."""
 
 
 def read_frame(trace: Trace, t: float, example: int) -> Frame:
@@ -72,8 +76,14 @@ def read_frame(trace: Trace, t: float, example: int) -> Frame:
         [to_pixels(patch) for patch in patches[:step, 0]],
         0 < part < LANDED,
         Belief(believed, earlier, trace.facts.classes, truth, most_probable(probabilities, truth), t == steps - 1),
+        None if trace.batch.places is None else _point(trace.batch.places[example]),
         doubt if t == steps - 1 else None,
     )
+
+
+def _point(place: Tensor) -> Point:
+    x, y = place.tolist()
+    return x, y
 
 
 def _ease(part: float) -> float:

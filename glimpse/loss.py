@@ -2,11 +2,12 @@
 
 - classification: cross-entropy of the last belief; trains the classifier, the core and the glimpse network;
 - reinforce: -log pi(l_t) (R - b_t) over the locations that the policy chose (equation 1 with its baseline);
-  trains only the location policy and its prior;
+  trains only the location policy and its prior, or with policy_reads = "state" also the core and the glimpse network;
 - baseline: (R - b_t)^2; trains only the baseline;
 - probe: cross-entropy of the beliefs before the last; trains only the probe, which serves pictures and metrics.
 
-The model detaches the inputs of policy, baseline and probe, so the four terms train separate parameters.
+The model detaches the inputs of policy, baseline and probe, so the four terms train separate parameters; only with
+policy_reads = "state" it does not detach the policy's.
 """
 
 import math
@@ -17,20 +18,22 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from saccade.glimpse.config import Config
-from saccade.glimpse.model import Glimpse
+from saccade.glimpse.reward import rewards
+from saccade.glimpse.trace import Glimpse
 from saccade.pipeline.contract import Loss
 
 
-def rewards(logits: Float[Tensor, "B K"], targets: Int64[Tensor, " B"], config: Config) -> Float[Tensor, " B"]:
-    """Return R of every rollout from its last belief, detached."""
-    log_probabilities = F.log_softmax(logits.detach(), dim=1)
-    if config.reward == "correct":
-        return (log_probabilities.argmax(1) == targets).float()
-    return log_probabilities.gather(1, targets[:, None]).squeeze(1).clamp(min=config.reward_floor)
+def expected(
+    baseline: Float[Tensor, "T B"] | Float[Tensor, "T B K"], targets: Int64[Tensor, " B"]
+) -> Float[Tensor, "T B"]:
+    """Return b_t; of a baseline for each class, the true class's."""
+    if baseline.ndim == 2:
+        return baseline
+    return baseline.gather(2, targets[None, :, None].expand(len(baseline), -1, 1)).squeeze(2)
 
 
 def advantages(reward: Float[Tensor, " B"], baseline: Float[Tensor, "T B"], rollouts: int) -> Float[Tensor, "T B"]:
-    """Return R - b, detached: b is the learned b_t, or with M rollouts the mean reward of the other M - 1.
+    """Return R - b, detached: b is b_t, or with M rollouts the mean reward of the other M - 1.
 
     Rollouts of an image lie `B / M` apart along the batch axis.
     """
@@ -55,12 +58,12 @@ def hybrid_loss(trace: Glimpse, std: Float[Tensor, "T B"], targets: Int64[Tensor
     if config.glimpses > 1:
         terms["probe"] = F.cross_entropy(trace.logits[:-1].flatten(0, 1), targets.repeat(config.glimpses - 1))
     if config.attention == "hard":
-        reward = rewards(trace.logits[-1], targets, config)
-        advantage = advantages(reward, trace.baseline, config.rollouts)
+        reward, baseline = rewards(trace.logits[-1], targets, config), expected(trace.baseline, targets)
+        advantage = advantages(reward, baseline, config.rollouts)
         log_policy = log_probability(trace, std)
         terms["reinforce"] = -config.reinforce_weight * (log_policy * advantage).sum(0).mean()
         chosen = trace.chosen.float()
-        squares = (reward - trace.baseline).square() * chosen
+        squares = (reward - baseline).square() * chosen
         terms["baseline"] = squares.sum() / chosen.sum().clamp(min=1)
     total = torch.stack(list(terms.values())).sum()
     return Loss(total, {name: term.detach() for name, term in terms.items()})

@@ -5,101 +5,30 @@ the image there, the glimpse network combines content and location, and the core
 at the beginning of a step and not at its end. This is the only difference in form: every drawn location is looked at.
 
 Departures from the paper, each a field of the config whose other value is the paper's: the location prior (`prior`),
-the first location at the centre (`start`), the reward (`reward`), the factor on the policy's inputs (`policy_gain`).
-The policy's mean passes through tanh. The classifier is trained to answer after the last glimpse only, as in the paper;
-the beliefs before it come from a linear probe of the state, which trains nothing else.
+the first location at the centre (`start`), moves in place of locations (`action`), a state that REINFORCE trains
+(`policy_reads`), the reward (`reward`) and its baseline (`baseline`), the factor on the policy's inputs
+(`policy_gain`). The policy's output passes through tanh. The classifier is trained to answer after the last glimpse
+only, as in the paper; the beliefs before it come from a linear probe of the state, which trains nothing else.
 """
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from saccade.errors import InputError
 from saccade.glimpse.config import Config
+from saccade.glimpse.network import GlimpseNetwork
+from saccade.glimpse.reward import rewards_by_class
 from saccade.glimpse.sensor import PreparedImages, Retina
+from saccade.glimpse.trace import CoreState, Glimpse, GlimpseInputs, GlimpseStep, MovingState, State
 from saccade.images.config import Shape
 from saccade.recurrent.cells import HiddenState, LSTMState, build_core
 from saccade.recurrent.core import AnyCore, RecurrentCore
 from saccade.recurrent.gaussian_window import Window, read_window
 from saccade.recurrent.shared_weights import affine
-from saccade.recurrent.tree import Tree
-
-CoreState: TypeAlias = tuple[Tree, ...]
-"""State of the core: a `HiddenState`, an `LSTMState`, or a tuple of them, one a layer."""
-
-
-class GlimpseInputs(NamedTuple):
-    """A step's inputs: all randomness, and the locations that override the policy."""
-
-    noise: Float[Tensor, "B 2"]
-    """N(0, 1), for the location policy."""
-    forced: Float[Tensor, "B 2"]
-    """A location to look at; NaN leaves the choice to the policy."""
-    std: Float[Tensor, " B"]
-    """Standard deviation of the location policy, image coordinates."""
-    step: Float[Tensor, "B T"]
-    """t as a one-hot vector, which selects the location prior."""
-
-
-class GlimpseStep(NamedTuple):
-    """The output of a step alone; `RAM.readout` makes a `Glimpse` of the stacked steps."""
-
-    location: Float[Tensor, "B 2"]
-    extents: Float[Tensor, "B S 2"]
-    """Half the width and height of each scale's window, image coordinates."""
-    patches: Float[Tensor, "B S C g g"]
-    mean: Float[Tensor, "B 2"]
-    sample: Float[Tensor, "B 2"]
-    chosen: Bool[Tensor, " B"]
-    before: Float[Tensor, "B H"]
-    """h_{t-1}, detached."""
-    after: Float[Tensor, "B H"]
-    """h_t, detached."""
-    last: Bool[Tensor, "B 1"]
-    """True at the last of the T glimpses."""
-
-
-class Glimpse(NamedTuple):
-    """The outputs of an unroll: locations, patches and beliefs."""
-
-    location: Float[Tensor, "T B 2"]
-    """l_t, (x, y) in [-1, 1]."""
-    windows: Float[Tensor, "T B S 4"]
-    """For each scale (x, y, half-width, half-height) in image coordinates."""
-    patches: Float[Tensor, "T B S C g g"]
-    """The retina's output."""
-    logits: Float[Tensor, "T B K"]
-    """Belief after each glimpse: the classifier's after the last one, the probe's before."""
-    mean: Float[Tensor, "T B 2"]
-    """Mean of the location policy."""
-    sample: Float[Tensor, "T B 2"]
-    """The policy's sample, before it is clamped to the image."""
-    chosen: Bool[Tensor, "T B"]
-    """True where the policy chose the location, so that REINFORCE applies."""
-    baseline: Float[Tensor, "T B"]
-    """b_t, the expected reward before the glimpse."""
-
-
-class GlimpseNetwork(nn.Module):
-    """f_g (figure 1B, section 4): g = Rect(Linear(h_g) + Linear(h_l)).
-
-    There h_g = Rect(Linear(rho(x, l))) encodes the content, and h_l = Rect(Linear(l)) the location.
-    """
-
-    def __init__(self, seen: int, features: int, code: int) -> None:
-        super().__init__()
-        self.what = nn.Linear(seen, features)
-        self.where = nn.Linear(2, features)
-        self.from_what = nn.Linear(features, code)
-        self.from_where = nn.Linear(features, code)
-
-    def forward(self, seen: Float[Tensor, "B seen"], location: Float[Tensor, "B 2"]) -> Float[Tensor, "B code"]:
-        what = affine((seen,), (self.what.weight,), (self.what.bias,), relu=True)  # h_g
-        where = affine((location,), (self.where.weight,), (self.where.bias,), relu=True)  # h_l
-        a, b = self.from_what, self.from_where
-        return affine((what, where), (a.weight, b.weight), (a.bias, b.bias), relu=True)  # g_t
+from saccade.recurrent.tree import count, map_tensors, take
 
 
 def fixed_scan(glimpses: int, radius: float) -> Float[Tensor, "{glimpses} 2"]:
@@ -114,15 +43,16 @@ def full_precision(tensor: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
 
 
-def hidden_of(state: CoreState) -> Float[Tensor, "B H"]:
+def hidden_of(state: State) -> Float[Tensor, "B H"]:
     """Return h of the topmost layer."""
-    top = state if isinstance(state, HiddenState | LSTMState) else state[-1]
+    core = state.core if isinstance(state, MovingState) else state
+    top = core if isinstance(core, HiddenState | LSTMState) else core[-1]
     assert isinstance(top, HiddenState | LSTMState)
     return top.h
 
 
-class RAM(RecurrentCore[GlimpseInputs, CoreState, PreparedImages | Tensor, Any]):
-    """The model; its state is the recurrent core's. Context: images [B, C, H, W] in [0, 1].
+class RAM(RecurrentCore[GlimpseInputs, State, PreparedImages | Tensor, Any]):
+    """The model. Context: images [B, C, H, W] in [0, 1].
 
     Raises:
         InputError: the patch is larger than the image.
@@ -145,7 +75,7 @@ class RAM(RecurrentCore[GlimpseInputs, CoreState, PreparedImages | Tensor, Any])
         self.gaussian = config.attention == "gaussian"
         actions = 4 if self.gaussian else 2  # (x, y); a Gaussian window adds log stride and log deviation
         self.policy = nn.Linear(config.hidden, actions)  # f_l
-        self.baseline = nn.Linear(config.hidden, 1)
+        self.baseline = nn.Linear(config.hidden, shape.classes if config.baseline == "label" else 1)
         self.classifier = nn.Linear(config.hidden, shape.classes)  # f_a
         self.prior = nn.Parameter(torch.zeros(actions, config.glimpses), requires_grad=config.prior == "scan")
         if config.prior == "scan":
@@ -153,25 +83,31 @@ class RAM(RecurrentCore[GlimpseInputs, CoreState, PreparedImages | Tensor, Any])
         self.probe = nn.Linear(config.hidden, shape.classes)  # reads every h_t, and trains only itself
         self.register_buffer("extents", torch.tensor(self.retina.half_extents()), persistent=False)
 
-    def initial_state(self, batch_size: int) -> CoreState:
-        return self.core.initial_state(batch_size)
+    def initial_state(self, batch_size: int) -> State:
+        core: CoreState = self.core.initial_state(batch_size)
+        return MovingState(core, self.extents.new_zeros(batch_size, 2)) if self.config.action == "move" else core
 
-    def detach(self, state: CoreState) -> CoreState:
+    def detach(self, state: State) -> State:
+        if isinstance(state, MovingState):
+            return state._replace(core=self.core.detach(state.core))
         return self.core.detach(state)
 
     def prepare(self, context: Float[Tensor, "B C H W"]) -> PreparedImages | Float[Tensor, "B C H W"]:
         return context if self.gaussian else self.retina.prepare(context)
 
     def forward(
-        self, inputs: GlimpseInputs, state: CoreState, context: PreparedImages | Float[Tensor, "B C H W"]
-    ) -> tuple[GlimpseStep, CoreState]:
-        before = hidden_of(state)
-        detached = before.detach()  # REINFORCE trains the policy's own layer and nothing below
-        features = self.config.policy_gain * (before if self.gaussian else detached)
+        self, inputs: GlimpseInputs, state: State, context: PreparedImages | Float[Tensor, "B C H W"]
+    ) -> tuple[GlimpseStep, State]:
+        core_state, origin = (state.core, state.location) if isinstance(state, MovingState) else (state, None)
+        before = hidden_of(core_state)
+        detached = before.detach()  # then REINFORCE trains the policy's own layer and nothing below
+        attached = self.gaussian or self.config.policy_reads == "state"
+        features = self.config.policy_gain * (before if attached else detached)
         policy = self.policy
         action = affine((features, inputs.step), (policy.weight, self.prior), (policy.bias,))  # f_l(h_{t-1})
         action = full_precision(action)
         mean = torch.tanh(action[:, :2])
+        mean = mean if origin is None else origin + mean
         chosen = inputs.forced.isnan().any(1)
         if isinstance(context, Tensor):  # Gaussian windows
             sample = location = torch.where(chosen[:, None], mean, inputs.forced)
@@ -181,28 +117,83 @@ class RAM(RecurrentCore[GlimpseInputs, CoreState, PreparedImages | Tensor, Any])
             location = torch.where(chosen[:, None], sample, inputs.forced).clamp(-1, 1)
             patches = self.retina(context, location)  # rho(x, l_t), figure 1A
             extents = self.extents.expand(len(location), -1, -1)
-        g = self.glimpse(patches.flatten(1), location)  # g_t = f_g(x, l_t), figure 1B
-        _, state = self.core(g, state, None)  # h_t = f_h(h_{t-1}, g_t), figure 1C
-        after, last = hidden_of(state).detach(), inputs.step[:, -1:] > 0
-        return GlimpseStep(location, extents, patches, mean, sample, chosen, detached, after, last), state
+        where = location if origin is None else location - origin
+        g = self.glimpse(patches.flatten(1), where)  # g_t = f_g(x, l_t), figure 1B
+        _, core_state = self.core(g, core_state, None)  # h_t = f_h(h_{t-1}, g_t), figure 1C
+        after, last = hidden_of(core_state).detach(), inputs.step[:, -1:] > 0
+        step = GlimpseStep(location, extents, patches, mean, sample, chosen, detached, after, last)
+        return step, core_state if origin is None else MovingState(core_state, location)
 
-    def readout(self, outputs: GlimpseStep, state: CoreState) -> Glimpse:
-        """Compute the answer from the last state, and the baseline and the probe from every state."""
-        steps, f = outputs, self.classifier
-        answer = full_precision(affine((hidden_of(state),), (f.weight,), (f.bias,)))  # f_a(h_T), section 3.1 [B, K]
-        so_far = self._each(self.probe, steps.after)  # [T, B, K]
-        final = torch.where(steps.last[-1], answer, so_far[-1])  # an unroll may stop before the last glimpse
+    def fused(
+        self, inputs: GlimpseInputs, state: State, context: PreparedImages | Float[Tensor, "B C H W"]
+    ) -> tuple[tuple[GlimpseStep, Float[Tensor, "B K"]], State] | None:
+        """With a greedy baseline in training, return beside the steps the answer at the locations of the policy's mean.
+
+        None otherwise.
+        """
+        if self.config.baseline != "greedy" or not torch.is_grad_enabled():
+            return None
+        with torch.no_grad():
+            mean_inputs = inputs._replace(noise=torch.zeros_like(inputs.noise))
+            answer = self._answer(self._stepped(mean_inputs, state, context)[1])
+        steps, last = self._stepped(inputs, state, context)
+        return (steps, answer), last
+
+    def _stepped(
+        self, inputs: GlimpseInputs, state: State, context: PreparedImages | Float[Tensor, "B C H W"]
+    ) -> tuple[GlimpseStep, State]:
+        """Return the stacked steps and the last state."""
+        steps: list[GlimpseStep] = []
+        for t in range(count(inputs)):
+            step, state = self(take(inputs, t), state, context)
+            steps.append(step)
+        return map_tensors(lambda *leaves: torch.stack(leaves), *steps), state
+
+    def readout(self, outputs: GlimpseStep | tuple[GlimpseStep, Float[Tensor, "B K"]], state: State) -> Glimpse:
+        """Compute the answer from the last state, and the baseline and the probe from every state.
+
+        Args:
+            outputs: of all steps; with the answer at the locations of the policy's mean, if `fused` computed it.
+            state: the last state.
+
+        Raises:
+            InputError: training with a greedy baseline which the unroll did not compute.
+        """
+        steps, greedy = (outputs, None) if isinstance(outputs, GlimpseStep) else outputs
         centres = steps.location[:, :, None].expand_as(steps.extents)
         return Glimpse(
             location=steps.location,
             windows=torch.cat([centres, steps.extents], dim=3),
             patches=steps.patches,
-            logits=torch.cat([so_far[:-1], final[None]]),
+            logits=self._beliefs(steps, state),
             mean=steps.mean,
             sample=steps.sample,
             chosen=steps.chosen,
-            baseline=self._each(self.baseline, steps.before).squeeze(2),
+            baseline=self._baseline(steps, greedy),
         )
+
+    def _answer(self, state: State) -> Float[Tensor, "B K"]:
+        """Return f_a(h), section 3.1."""
+        return full_precision(affine((hidden_of(state),), (self.classifier.weight,), (self.classifier.bias,)))
+
+    def _beliefs(self, steps: GlimpseStep, state: State) -> Float[Tensor, "T B K"]:
+        """Return the classifier's logits after the last glimpse, the probe's before."""
+        answer = self._answer(state)  # f_a(h_T)
+        so_far = self._each(self.probe, steps.after)
+        final = torch.where(steps.last[-1], answer, so_far[-1])  # an unroll may stop before the last glimpse
+        return torch.cat([so_far[:-1], final[None]])
+
+    def _baseline(
+        self, steps: GlimpseStep, greedy: Float[Tensor, "B K"] | None
+    ) -> Float[Tensor, "T B"] | Float[Tensor, "T B K"]:
+        """Return b_t: from every state, or the rewards of the greedy answer."""
+        if greedy is not None:
+            return rewards_by_class(greedy, self.config).expand(len(steps.before), -1, -1)
+        if self.config.baseline == "greedy" and torch.is_grad_enabled():
+            do = "set detach_every to 0, or choose another baseline"
+            raise InputError('an uncut unroll for baseline = "greedy"', "detach_every (or lengths, or on_state)", do)
+        baseline = self._each(self.baseline, steps.before)
+        return baseline if self.config.baseline == "label" else baseline.squeeze(2)
 
     @staticmethod
     def _each(layer: nn.Linear, states: Float[Tensor, "T B H"]) -> Float[Tensor, "T B O"]:

@@ -55,7 +55,7 @@ def picture(trace: Trace, t: float, example: int) -> Pixels:
     left = HEADLINES[0] if headline_width(now.belief) <= HEADLINE_RIGHT - HEADLINES[0] else HEADLINES[1]
     headline(page, left, TITLE_BASELINE, HEADLINE_RIGHT - left, now.belief)
     verdict(page, WIDTH - MARGIN, TITLE_BASELINE - 8, now.belief)
-    _captions(page)
+    _captions(page, now)
     if now.doubt:
         page.fill(Box(PANEL.left, PANEL.top + PANEL.height - 34, PANEL.width, 34), WRONG)
         page.text(f"? {now.doubt}", PANEL.left + 12, PANEL.top + PANEL.height - 11, 18, WHITE, bold=True)
@@ -96,7 +96,10 @@ def image_box(panel: Box, width: int, height: int) -> Box:
 
 
 def _panel(page: Page, panel: Box, now: Frame) -> None:
-    """Draw the image, every scale's window around the gaze, and the gaze's path, all cropped to the panel."""
+    """Draw the image, every scale's window around the gaze, the digit's middle if it is known, and the gaze's path.
+
+    All is cropped to the panel.
+    """
     stage = Page(panel.width, panel.height, STAGE)
     box = image_box(Box(0, 0, panel.width, panel.height), now.image.shape[1], now.image.shape[0])
     stage.paste(resize(now.image, box.width, box.height), box.left, box.top)
@@ -105,8 +108,18 @@ def _panel(page: Page, panel: Box, now: Frame) -> None:
         window = box.window(*now.windows[scale])
         stage.outline(window, INK, 4, 0.5)  # sets the outline off from bright pixels
         stage.outline(window, gaze_shade(scale, scales), 3)
+    if now.digit is not None:
+        _cross(stage, box.locate(*now.digit), max(5.0, 0.03 * panel.width))
     _path(stage, [box.locate(x, y) for x, y in now.path])
     page.paste(stage.image, panel.left, panel.top)
+
+
+def _cross(stage: Page, centre: Point, reach: float) -> None:
+    """Draw a cross at the digit's middle, which the network does not know; the gaze's dot may cover it."""
+    x, y = centre
+    for colour, thickness in ((WHITE, 6.0), (RIGHT, 3.0)):
+        stage.line((x - reach, y), (x + reach, y), thickness, colour, 0.9)
+        stage.line((x, y - reach), (x, y + reach), thickness, colour, 0.9)
 
 
 def _path(stage: Page, points: list[Point]) -> None:
@@ -123,9 +136,10 @@ def _path(stage: Page, points: list[Point]) -> None:
     stage.dot(points[-1], 3.5, GAZE)
 
 
-def _captions(page: Page) -> None:
+def _captions(page: Page, now: Frame) -> None:
     """Write the captions of the three columns, and the key of the tick in the bars."""
-    for caption, box in (("the image", PANEL), ("what the retina sees", RETINA), ("belief in each class", CHART)):
+    image = "the image" if now.digit is None else "the image; the cross is the digit's middle"
+    for caption, box in ((image, PANEL), ("what the retina sees", RETINA), ("belief in each class", CHART)):
         page.text(caption, box.left, CAPTION_BASELINE, 15, QUIET)
     right = CHART.left + CHART.width
     page.text("before", right, CAPTION_BASELINE, 15, QUIET, align="right")

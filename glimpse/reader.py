@@ -12,10 +12,10 @@ from saccade.glimpse.config import Config
 from saccade.images.digits_apart import BLOB, SCATTERED, SEVERAL
 from saccade.images.inputs import Picture, to_pictures
 from saccade.images.likeness import UNLIKE
-from saccade.images.source import ImageBatch
 from saccade.images.system import ImageTrained
 from saccade.pipeline.contract import Trace
 from saccade.pipeline.device import own_device
+from saccade.recurrent.tree import map_tensors
 
 DOUBTS = (None, UNLIKE, SEVERAL, BLOB, SCATTERED)
 """Doubts by their number in `ReadBatch.doubt`."""
@@ -26,6 +26,8 @@ class ReadBatch(NamedTuple):
 
     images: Float[Tensor, "B C H W"]
     labels: Int64[Tensor, " B"]
+    places: None
+    """The digits' places are not known."""
     doubt: Int64[Tensor, " B"]
     """Index in `DOUBTS`."""
     part: Int64[Tensor, "B 3"]
@@ -95,10 +97,10 @@ class Reader(ImageTrained[Config]):
         digits, apart = not dataset.startswith("folder:"), dataset != "pairs"
         how = True if framed else False if as_is else None
         batch, parts = to_pictures(images, self.facts, digits=digits, apart=apart, framed=how)
-        trace = self.look(ImageBatch(*(leaf.to(own_device()) for leaf in batch)), condition)
+        trace = self.look(map_tensors(lambda leaf: leaf.to(own_device()), batch), condition)
         doubt = torch.tensor([DOUBTS.index(part.doubt) for part in parts])
         part = torch.tensor([part[:3] for part in parts])
-        return trace._replace(batch=ReadBatch(trace.batch.images, trace.batch.labels, doubt, part))
+        return trace._replace(batch=ReadBatch(trace.batch.images, trace.batch.labels, None, doubt, part))
 
 
 def readings(trace: Trace) -> list[Reading]:

@@ -7,11 +7,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from saccade.errors import InputError
 from saccade.glimpse.config import Config
-from saccade.glimpse.loss import advantages, hybrid_loss, rewards
-from saccade.glimpse.model import RAM, Glimpse, GlimpseInputs, fixed_scan
+from saccade.glimpse.following import following
+from saccade.glimpse.loss import advantages, expected, hybrid_loss
+from saccade.glimpse.model import RAM, fixed_scan
 from saccade.glimpse.picture import picture, tile
 from saccade.glimpse.reader import Reader
+from saccade.glimpse.reward import rewards
+from saccade.glimpse.trace import Glimpse, GlimpseInputs
 from saccade.images.config import ImageFacts
 from saccade.images.source import ImageBatch
 from saccade.images.system import ImageSystem
@@ -49,6 +53,9 @@ class GlimpseSystem(ImageSystem[Config, Glimpse]):
         """Draw all randomness of one episode.
 
         With M rollouts the batch is repeated M times, rollout by rollout. Noise is drawn on the generator's device.
+
+        Raises:
+            InputError: the oracle's data does not know the digits' places.
         """
         images = batch.images.repeat(config.rollouts, 1, 1, 1)
         targets = batch.labels.repeat(config.rollouts)
@@ -58,11 +65,14 @@ class GlimpseSystem(ImageSystem[Config, Glimpse]):
         if config.gaze == "mean":
             noise = torch.zeros_like(noise)
         std = config.std * (config.final_std / config.std) ** progress
+        unknown = torch.full_like(uniform[0], torch.nan)
+        digit = unknown if batch.places is None else batch.places.repeat(config.rollouts, 1)
         inputs = GlimpseInputs(
             noise,
-            _forced(config, uniform),
+            _forced(config, uniform, digit),
             torch.full((steps, examples), std, device=device),
             torch.eye(steps, device=device)[:, None].expand(-1, examples, -1),
+            digit.expand(steps, -1, -1),
         )
         return Episode(inputs, images, targets)
 
@@ -74,20 +84,34 @@ class GlimpseSystem(ImageSystem[Config, Glimpse]):
         """Measure each image.
 
         The belief after every glimpse, averaged over the rollouts [B, T, K]; the first rollout's locations [B, T, 2];
-        the label [B].
+        the label [B]. If the digit's place is known: the place [B, 2], and every glimpse's distance from it in pixels
+        [B, T].
         """
         rollouts, images = config.rollouts, len(episode.targets) // config.rollouts
         probabilities = F.softmax(outputs.logits, dim=2).unflatten(1, (rollouts, images)).mean(1)  # [T, B, K]
-        return {
+        location = outputs.location[:, :images].transpose(0, 1)
+        measured = {
             "probabilities": probabilities.transpose(0, 1),
-            "location": outputs.location[:, :images].transpose(0, 1),
+            "location": location,
             "target": episode.targets[:images],
         }
+        if _knows_the_digit(episode):
+            digit = episode.inputs.digit[0, :images]
+            half_width = outputs.windows[:, :images, 0, 2:].transpose(0, 1)  # of the finest window, whose side is g
+            measured["digit"] = digit
+            measured["distance"] = ((location - digit[:, None]) * config.patch / half_width / 2).norm(dim=2)
+        return measured
 
     def replays(self, outputs: Glimpse, episode: GlimpseEpisode, config: Config) -> dict[str, GlimpseEpisode]:
-        """Return an episode in which every image is read at the locations of the image before it in the batch."""
-        borrowed = episode.inputs._replace(forced=outputs.location.roll(1, dims=1))
-        return {"another_image": episode._replace(inputs=borrowed)}
+        """Return episodes made from a trace.
+
+        In `another_image` every image is read at the locations of the image before it in the batch; in `oracle`, which
+        exists if the digits' places are known, at the middle of its digit from the second glimpse on.
+        """
+        forced = {"another_image": outputs.location.roll(1, dims=1)}
+        if _knows_the_digit(episode):
+            forced["oracle"] = torch.cat([outputs.location[:1], episode.inputs.digit[1:]])
+        return {name: episode._replace(inputs=episode.inputs._replace(forced=to)) for name, to in forced.items()}
 
     def health(self, outputs: Glimpse, episode: GlimpseEpisode, config: Config) -> dict[str, float]:
         """Return the error of the batch, and the spread of the policy's locations; distances in image coordinates.
@@ -109,8 +133,9 @@ class GlimpseSystem(ImageSystem[Config, Glimpse]):
         found["gaze_entropy_nats"] = torch.special.entr(counts / counts.sum()).sum().item()
         if config.attention == "hard":
             reward = rewards(outputs.logits[-1], episode.targets, config)
+            baseline = expected(outputs.baseline, episode.targets)
             found["reward"] = reward.mean().item()
-            found["advantage_variance"] = advantages(reward, outputs.baseline, config.rollouts).var().item()
+            found["advantage_variance"] = advantages(reward, baseline, config.rollouts).var().item()
         return found
 
     def warnings(self, health: Mapping[str, float], config: Config) -> list[str]:
@@ -136,13 +161,16 @@ class GlimpseSystem(ImageSystem[Config, Glimpse]):
         return found
 
     def report(self, results: Mapping[str, Mapping[str, Tensor]], config: Config) -> Record:
-        """Return the test errors, the error per glimpse, the confusion matrix, and the errors of the controls."""
+        """Return the test errors, the error per glimpse, the confusion matrix, and the errors of the controls.
+
+        If the digits' places are known, also how the gaze follows them.
+        """
         error = {
             name: error_percent(result["probabilities"][:, -1], result["target"]) for name, result in results.items()
         }
         main = results["mean_policy"]
         probabilities, target = main["probabilities"], main["target"]
-        controls = ("fixed_scan", "random", "centre", "another_image")
+        controls = ("fixed_scan", "random", "centre", "another_image", "oracle")
         return {
             "error_percent": {
                 **{name: error[name] for name in ("mean_policy", "one_rollout", "averaged")},
@@ -153,6 +181,7 @@ class GlimpseSystem(ImageSystem[Config, Glimpse]):
             "error_percent_per_glimpse": [error_percent(p, target) for p in probabilities.unbind(1)],
             "confusion": confusion(probabilities[:, -1], target),
             "gaze_std": main["location"].std(dim=0).mean(1).tolist(),
+            **({"gaze": following(main["location"], main["digit"], main["distance"])} if "digit" in main else {}),
         }
 
     def picture(self, trace: Trace, t: float, example: int) -> Pixels:
@@ -168,8 +197,19 @@ class GlimpseSystem(ImageSystem[Config, Glimpse]):
         return "Six test images, with the gaze and the belief after every glimpse."
 
 
-def _forced(config: Config, uniform: Tensor) -> Tensor:
-    """Return the locations [T, B, 2] that override the policy: all of them for a control, the first for the policy."""
+def _knows_the_digit(episode: GlimpseEpisode) -> bool:
+    """Return True if the digit's place is known in every image."""
+    return not bool(episode.inputs.digit.isnan().any())
+
+
+def _forced(config: Config, uniform: Tensor, digit: Tensor) -> Tensor:
+    """Return the locations [T, B, 2] that override the policy: all of them for a control, the first for the policy.
+
+    The oracle's are the fixed scan around the digit, except that `start` decides on the first one.
+
+    Raises:
+        InputError: the oracle's data does not know the digits' places.
+    """
     if config.policy == "random":
         return uniform
     if config.policy == "centre":
@@ -177,6 +217,12 @@ def _forced(config: Config, uniform: Tensor) -> Tensor:
     if config.policy == "fixed-scan":
         return fixed_scan(config.glimpses, config.scan_radius).to(uniform)[:, None].expand_as(uniform)
     forced = torch.full_like(uniform, torch.nan)
+    if config.policy == "oracle":
+        if digit.isnan().any():
+            do = "choose another policy, or translated or cluttered digits"
+            raise InputError("an oracle's data to know where its digits are", "data that does not", do)
+        scan = fixed_scan(config.glimpses, config.scan_radius).to(uniform)
+        forced = (digit + scan[:, None]).clamp(-1, 1)
     if config.start == "centre":
         forced[0] = 0.0
     elif config.start == "uniform":

@@ -15,8 +15,8 @@ from saccade.draw.loss import divergence
 from saccade.draw.model import Context, Draw
 from saccade.draw.windows import WholeWriter
 from saccade.glimpse.config import Config as GlimpseConfig
-from saccade.glimpse.loss import rewards
 from saccade.glimpse.model import RAM
+from saccade.glimpse.reward import rewards
 from saccade.glimpse.sensor import Retina
 from saccade.images.canvas import place
 from saccade.images.config import Shape

@@ -23,7 +23,9 @@ def benchmark(
     ),
     dataset: Annotated[str, typer.Option(help="Dataset: digits, mnist, translated or cluttered.")] = "digits",
     full: Annotated[bool, typer.Option("--full", help="Train all rows of the papers' tables; takes hours.")] = False,
-    jobs: Annotated[int, typer.Option(min=0, help="Networks to train at the same time; 0: one per core.")] = 0,
+    jobs: Annotated[
+        int, typer.Option(min=0, max=1000, help="Networks to train at the same time; 0: one per core.")
+    ] = 0,
     fresh: Annotated[bool, typer.Option("--fresh", help="Measure again; keep the trained networks.")] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,

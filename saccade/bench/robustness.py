@@ -51,7 +51,7 @@ def robustness(plan: Plan, folders: Mapping[str, Path], data_dir: str | None) ->
 
 
 def _errors(networks: Mapping[str, AnyImageTrained], config: ImageData, examples: int) -> dict[str, float]:
-    images, labels = load_images(config, seed=0).held_out("test")
+    images, labels, _ = load_images(config, seed=0).held_out("test")
     batch = ImageBatch(images[:examples], labels[:examples])
     return {name: error_percent(network.logits(batch), batch.labels) for name, network in networks.items()}
 

@@ -164,8 +164,9 @@ def _findings(rows: list[ResultRow], costs: dict[str, Cost], growth: Growth | No
             findings.append((f"{its / own:.1f} ×", words))
     if growth:
         ram, its = growth["networks"]["ram"], growth["networks"]["cnn"]
-        words = "exponent with which RAM's latency grows with the image"
-        findings.append((f"{ram['exponent']['latency_ms']:+.2f}", words))
+        times = 10 ** ram["exponent"]["latency_ms"]
+        words = "as long does RAM take for an image of ten times the side"
+        findings.append((f"{times:.2f} ×", words))
         if REFERENCE_SIZE in growth["sizes"]:
             at = growth["sizes"].index(REFERENCE_SIZE)
             one, other = ram["latency_ms"][at], its["latency_ms"][at]

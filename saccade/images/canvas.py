@@ -7,7 +7,7 @@ Whole batches of uint8 images at a time. Sums are of whole numbers, so they are 
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Int, Int16, Int64, Shaped, UInt8
+from jaxtyping import Float, Int, Int16, Int64, Shaped, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -67,6 +67,16 @@ def compose(
     placement = random_placement(second, examples, side, config, seed, f"{purpose}: second place", step)
     canvases = (canvases + paint(pool, second, placement, config)).clamp_(max=255)
     return Images(canvases, pair_label(label, labels.index_select(0, second)))
+
+
+def places(
+    images: Images, chosen: Int64[Tensor, " B"], config: CanvasConfig, seed: int, purpose: str, step: int
+) -> Float[Tensor, "B 2"]:
+    """Return the middle (x, y) of the digits that `compose` puts on canvases, in image coordinates in [-1, 1]."""
+    side = images.pixels.shape[-1]
+    placement = random_placement(chosen, len(images.pixels), side, config, seed, purpose, step)
+    middle = torch.stack([placement.left, placement.top], dim=1) + (config.sides[1] if config.sides else side) / 2
+    return middle * (2 / config.size) - 1
 
 
 def pair_label(one: Int64[Tensor, " B"], other: Int64[Tensor, " B"]) -> Int64[Tensor, " B"]:

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from saccade.errors import InputError
-from saccade.images.canvas import CanvasConfig, compose, pair_names, shifted
+from saccade.images.canvas import CanvasConfig, compose, pair_names, places, shifted
 from saccade.images.class_folders import load_folder
 from saccade.images.config import DATASETS, ON_CANVASES, ImageData, ImageFacts
 from saccade.images.digits import load_digits
 from saccade.images.distortion import distorted, random_distortion
 from saccade.images.mnist import SIDE, load_mnist
 from saccade.images.picture_files import Images
+from saccade.images.source_settings import check_distort, check_settings
 from saccade.pipeline.contract import Split
 from saccade.pipeline.data.seeded_random import integers, permutation
 
@@ -25,10 +26,12 @@ HELD_OUT_CANVASES = 10_000
 
 
 class ImageBatch(NamedTuple):
-    """Images float32 [B, C, H, W] in [0, 1] and labels int64 [B], below 0 where unknown."""
+    """Images float32 [B, C, H, W] in [0, 1], labels int64 [B] (below 0: unknown), and the digits' places, if known."""
 
     images: Tensor
     labels: Tensor
+    places: Tensor | None = None
+    """Middle (x, y) of each digit, image coordinates in [-1, 1] [B, 2]."""
 
 
 class ImageSource:
@@ -48,11 +51,8 @@ class ImageSource:
         binarise: Literal["none", "fixed", "dynamic"] = "none",
         device: torch.device | str = "cpu",
     ) -> None:
-        _check(train, validation, shift, canvas)
-        if distort and (canvas is not None or binarise == "fixed"):
-            found = "canvases" if canvas is not None else "--binarise fixed"
-            do = "leave --distort out, or use mnist, digits or folder:PATH, grey or with --binarise dynamic"
-            raise InputError("single grey images to distort", found, do)
+        check_settings(train, validation, shift, canvas)
+        check_distort(distort, canvas, binarise)
         order = permutation(seed, "validation split", 0, len(train.labels))
         self._binarised, every_batch = binarise != "none", binarise == "dynamic" or canvas is not None
         fixed = train
@@ -88,7 +88,7 @@ class ImageSource:
             pixels = shifted(pixels, down, right, self._shift)
         if self._binarise_every_batch:
             pixels = binarised(pixels, self._seed, "binarise", step)
-        return ImageBatch(_float(pixels), labels)
+        return ImageBatch(_float(pixels), labels, self._places(chosen, step))
 
     def stored(self, size: int = 1000) -> Iterator[ImageBatch]:
         """Yield all training images once, in storage order and without augmentation, `size` at a time.
@@ -120,14 +120,22 @@ class ImageSource:
         if len(images.labels) == 0:
             raise InputError("validation images", "none held out", "train with --validation, e.g. --validation 5000")
         if self._canvas is not None:
+            middles = None if self._canvas.pair else held_out_places(images, self._canvas, split)
             images = held_out_canvases(images, self._canvas, split)
             images = black_and_white(images, f"{split} canvases") if self._binarised else images
+            return ImageBatch(_float(images.pixels), images.labels, middles)
         return ImageBatch(_float(images.pixels), images.labels)
 
     def _images(self, chosen: Tensor, step: int) -> Images:
         if self._canvas is not None:
             return compose(self._train, chosen, self._canvas, self._seed, "canvas", step)
         return Images(*(part.index_select(0, chosen) for part in self._train))
+
+    def _places(self, chosen: Tensor, step: int) -> Tensor | None:
+        """Return the places of a training batch's digits: known on canvases with one digit each."""
+        if self._canvas is None or self._canvas.pair or self._shift:
+            return None
+        return places(self._train, chosen, self._canvas, self._seed, "canvas", step)
 
     def _order(self, epoch: int) -> Tensor:
         known, order = self._epoch  # taken once: another thread may ask for another epoch meanwhile
@@ -143,12 +151,23 @@ def held_out_canvases(images: Images, canvas: CanvasConfig, split: Split, count:
     Canvas i shows image i (of a pair, as its first digit).
     """
     chunks, labels = [], []
-    for start in range(0, count, 1000):
-        chosen = torch.arange(start, min(start + 1000, count), device=images.labels.device) % len(images.labels)
+    for start, chosen in _thousands(images, count):
         made = compose(images, chosen, canvas, 0, f"frozen {split}", start)
         chunks.append(made.pixels.to(torch.uint8))
         labels.append(made.labels)
     return Images(torch.cat(chunks), torch.cat(labels))
+
+
+def held_out_places(images: Images, canvas: CanvasConfig, split: Split, count: int = HELD_OUT_CANVASES) -> Tensor:
+    """Return the places of the digits on the `held_out_canvases`, as `canvas.places` gives them [count, 2]."""
+    parts = _thousands(images, count)
+    return torch.cat([places(images, chosen, canvas, 0, f"frozen {split}", start) for start, chosen in parts])
+
+
+def _thousands(images: Images, count: int) -> Iterator[tuple[int, Tensor]]:
+    """Yield the images that the held-out canvases show, a thousand at a time, with the number of each part's first."""
+    for start in range(0, count, 1000):
+        yield start, torch.arange(start, min(start + 1000, count), device=images.labels.device) % len(images.labels)
 
 
 def binarised(pixels: Tensor, seed: int, purpose: str, step: int) -> Tensor:
@@ -159,8 +178,7 @@ def binarised(pixels: Tensor, seed: int, purpose: str, step: int) -> Tensor:
 
 def black_and_white(images: Images, name: str) -> Images:
     """Binarise a whole set with a fixed seed: the same in every run."""
-    chunks = images.pixels.split(1000)
-    made = [binarised(chunk, 0, f"binarised {name}", i) for i, chunk in enumerate(chunks)]
+    made = [binarised(chunk, 0, f"binarised {name}", i) for i, chunk in enumerate(images.pixels.split(1000))]
     return Images(torch.cat(made), images.labels)
 
 
@@ -173,7 +191,7 @@ def load_images(config: ImageData, seed: int, device: torch.device | str = "cpu"
     """
     if config.binarise == "auto":
         raise InputError("binarise none, fixed or dynamic", "'auto'", "choose one of them")
-    canvas = None
+    canvas = _canvas(config) if config.dataset in ON_CANVASES else None
     name, _, path = config.dataset.partition(":")
     classes = tuple(str(digit) for digit in range(10))
     if name == "folder" and path:
@@ -184,9 +202,8 @@ def load_images(config: ImageData, seed: int, device: torch.device | str = "cpu"
         train, test = load_mnist(config.data_dir)
     else:
         raise InputError(f"a dataset: {', '.join(DATASETS)} or folder:PATH", repr(config.dataset), "name one of them")
-    if config.dataset in ON_CANVASES:
-        canvas = _canvas(config)
-        classes = pair_names(classes) if canvas.pair else classes
+    if canvas and canvas.pair:
+        classes = pair_names(classes)
     return ImageSource(
         train,
         test,
@@ -199,25 +216,6 @@ def load_images(config: ImageData, seed: int, device: torch.device | str = "cpu"
         binarise=config.binarise,
         device=device,
     )
-
-
-def _check(train: Images, validation: int, shift: int, canvas: CanvasConfig | None) -> None:
-    """Check that the settings fit the images."""
-    count, side = len(train.labels), min(train.pixels.shape[2:])
-    if not 0 <= validation < count:
-        raise InputError(f"0 to {count - 1} validation images of {count}", str(validation), "change --validation")
-    if not 0 <= shift < side:
-        raise InputError(f"a shift of 0 to {side - 1} pixels for images of {side}", str(shift), "change --shift")
-    if canvas and canvas.sides and canvas.sides[0] > canvas.sides[1]:
-        found = f"{canvas.sides[0]} and {canvas.sides[1]} pixels"
-        raise InputError("a smallest digit no larger than the largest", found, "change --smallest or --largest")
-    side_of_largest = canvas.sides[1] if canvas and canvas.sides else side
-    if canvas and canvas.size < side_of_largest:
-        raise InputError(f"a canvas of at least {side_of_largest} pixels", str(canvas.size), "change --canvas")
-    if canvas and canvas.pieces and not 1 <= canvas.piece_size <= side:
-        raise InputError(f"pieces of 1 to {side} pixels", str(canvas.piece_size), "change --piece-size")
-    if canvas and canvas.pieces < 0:
-        raise InputError("0 pieces or more", str(canvas.pieces), "change --pieces")
 
 
 def _canvas(config: ImageData) -> CanvasConfig:

@@ -69,6 +69,8 @@ class Metric:
     better: Literal["lower", "higher"] = "lower"
     sample_label: str = ""
     """For a group keyed by a sample count (K): show the last entry, and this label with its key."""
+    optional: bool = False
+    """True if only some data give the number."""
 
     @property
     def name(self) -> str:

@@ -134,6 +134,9 @@ def _settings(run: Values) -> str:
 
 
 def _number(value: object) -> str:
+    """Format a number, or a short list of numbers."""
+    if isinstance(value, list):
+        return " ".join(map(_number, value))
     return f"{value:.4g}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 

@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from saccade.terminal.arguments import AsJson, RunPath
+from saccade.pipeline import outputs
+from saccade.terminal.arguments import AsJson, Overwrite, RunPath
 
 if TYPE_CHECKING:
     from saccade.shipped.catalogue import ShippedNetwork
+
+SAMPLES = Path(__file__).with_name("samples")
+"""Pictures drawn for this package, each with Saccade's mark."""
 
 app = typer.Typer(help="List the trained networks that come with Saccade, or add one.", invoke_without_command=True)
 
@@ -47,6 +51,28 @@ def add(
 
     folder = publish.add(run, name, about, bad_at or (), into, replace=replace)
     screen.give({"wrote": [str(file) for file in sorted(folder.iterdir())]}, as_json=as_json)
+
+
+def samples(
+    out: Annotated[Path, typer.Option(help="Folder for the pictures; it is made if it is not there.")] = Path("."),
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write sample pictures to try the commands on: digit.png, two.png, three.png, and half.png with its mask.png."""
+    from saccade.pipeline.checkpoint.atomic_files import unwritable, write_whole
+    from saccade.terminal import screen
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(out, error) from error
+    files = sorted(SAMPLES.glob("*.png"))
+    for file in files:
+        outputs.check(out / file.name, outputs.SHEET, overwrite=overwrite)
+    for file in files:
+        write_whole(out / file.name, file.read_bytes())
+    wrote = [str(out / file.name) for file in files]
+    screen.give({"wrote": wrote, "next": [f"saccade glimpse read {out / 'digit.png'}"]}, as_json=as_json)
 
 
 def show_models(networks: "Sequence[ShippedNetwork]") -> None:

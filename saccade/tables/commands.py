@@ -17,8 +17,10 @@ def reproduce(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="TOML file of a table.", show_default=False)],
     rows: Annotated[str | None, typer.Option(help="Rows of the table, separated by commas; by default all.")] = None,
     seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0,1,2",
-    jobs: Annotated[int, typer.Option(min=1, help="Runs to train at the same time, one process each.")] = 1,
-    threads: Annotated[int, typer.Option(min=0, help="Processor threads per run; 0 divides them evenly.")] = 0,
+    jobs: Annotated[int, typer.Option(min=1, max=1000, help="Runs to train at the same time, one process each.")] = 1,
+    threads: Annotated[
+        int, typer.Option(min=0, max=1000, help="Processor threads per run; 0 divides them evenly.")
+    ] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for the run folders; by default runs/FILE.")] = None,
     results: Annotated[Path | None, typer.Option(help="Folder for the tables; by default the same as --out.")] = None,
     collect: Annotated[bool, typer.Option("--collect", help="Only write the tables; train nothing.")] = False,

@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 
 from saccade.glimpse.config import Config
-from saccade.glimpse.loss import advantages, hybrid_loss, log_probability, rewards
-from saccade.glimpse.model import RAM, Glimpse
+from saccade.glimpse.loss import advantages, hybrid_loss, log_probability
+from saccade.glimpse.model import RAM
+from saccade.glimpse.reward import rewards
 from saccade.glimpse.system import SYSTEM
+from saccade.glimpse.trace import Glimpse
 from saccade.images.config import Shape
 from saccade.images.source import ImageBatch
 from saccade.recurrent.unroll import Unrolled

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from saccade.glimpse.config import Config
-from saccade.glimpse.model import Glimpse
 from saccade.glimpse.system import SYSTEM
+from saccade.glimpse.trace import Glimpse
 from saccade.images.source import ImageBatch
 from saccade.pipeline.contract import AnyEpisode
 

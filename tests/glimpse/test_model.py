@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from saccade.glimpse.config import Config
-from saccade.glimpse.loss import advantages, rewards
-from saccade.glimpse.model import RAM, GlimpseInputs, full_precision, hidden_of
+from saccade.glimpse.loss import advantages
+from saccade.glimpse.model import RAM, full_precision, hidden_of
+from saccade.glimpse.reward import rewards
+from saccade.glimpse.trace import GlimpseInputs
 from saccade.images.config import Shape
 from saccade.recurrent.unroll import unroll
 from tests.glimpse import transcription
@@ -31,6 +33,8 @@ CASES: dict[str, tuple[dict[str, Any], Shape, str]] = {
     "large image, not padded": ({"scales": 2}, Shape(1, 60, 50, 5), "first off the image"),
     "lstm": ({"core": "lstm", "policy_gain": 1.0}, Shape(1, 12, 12, 5), "free"),
     "gru, two layers": ({"core": "gru", "layers": 2, "policy_gain": 1.0}, Shape(1, 12, 12, 5), "first at the centre"),
+    "moves": ({"action": "move", "policy_reads": "state"}, Shape(1, 12, 12, 5), "free"),
+    "moves, lstm of two layers": ({"action": "move", "core": "lstm", "layers": 2}, Shape(1, 17, 14, 5), "all"),
 }
 
 
@@ -46,6 +50,7 @@ def inputs_of(forced: str, dtype: torch.dtype) -> GlimpseInputs:
         where,
         torch.full((STEPS, BATCH), STD, dtype=dtype),
         torch.eye(STEPS, dtype=dtype)[:, None].expand(-1, BATCH, -1),
+        torch.full((STEPS, BATCH, 2), torch.nan, dtype=dtype),
     )
 
 
@@ -80,6 +85,7 @@ def test_every_step_is_the_papers(name: str, dtype: torch.dtype, tolerance: floa
         gain=config.policy_gain,
         kind=config.core,
         layers=config.layers,
+        moves=config.action == "move",
     )
     found = {**outputs._asdict(), "h": torch.stack([hidden_of(state) for state in states])}
     assert {found[key].dtype for key in ("location", "patches", "mean", "sample", "logits", "baseline")} == {dtype}

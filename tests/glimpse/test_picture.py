@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from saccade.glimpse.frame import read_frame
-from saccade.glimpse.model import Glimpse
 from saccade.glimpse.picture import CHART, HEIGHT, PANEL, PROGRESS_TOP, RETINA, TILE, WIDTH, image_box, picture, tile
+from saccade.glimpse.trace import Glimpse
 from saccade.images.config import Shape
 from saccade.images.source import ImageBatch
 from saccade.pipeline.animate.belief_chart import MOST_ROWS, lanes, percent
@@ -310,3 +310,17 @@ def test_a_time_outside_the_trace_is_refused():
     for t in (-0.1, 1.5, 2, math.nan):
         with pytest.raises(AssertionError):
             picture(trace, t, 0)
+
+
+def test_the_digits_middle_is_marked_where_the_data_knows_it() -> None:
+    unknown = make_trace([(-0.9, -0.9)])
+    known = unknown._replace(batch=unknown.batch._replace(places=torch.tensor([[0.5, 0.25]])))
+    plain, marked = picture(unknown, 0, 0), picture(known, 0, 0)
+    box = image_box(PANEL, 28, 28)
+    x, y = box.locate(0.5, 0.25)
+    centre = marked[round(y), round(x)].astype(int)
+    assert abs(centre - np.array(RIGHT)).max() < 40
+    changed = (marked != plain).any(2)
+    changed[: PANEL.top] = False  # the caption says what the cross is
+    rows, columns = changed.nonzero()
+    assert (abs(rows.mean() - y) < 1.5, abs(columns.mean() - x) < 1.5) == (True, True)

@@ -85,20 +85,26 @@ def unroll(
     gain: float,
     kind: str,
     layers: int,
+    moves: bool,
 ) -> Steps:
-    """All T steps: noise and forced locations [T, B, 2], NaN where the policy chooses."""
+    """All T steps: noise and forced locations [T, B, 2], NaN where the policy chooses.
+
+    With moves, the policy and the glimpse network count from the last location, at first the centre.
+    """
     steps, batch = noise.shape[:2]
     hidden = weights["policy.weight"].shape[1]
     states = [tuple(np.zeros((batch, hidden)) for _ in range(2 if kind == "lstm" else 1)) for _ in range(layers)]
     found: list[tuple[Array, ...]] = []
+    origin = np.zeros((batch, 2))
     for t in range(steps):
         h = states[-1][0]
-        mean = np.tanh(linear(weights, "policy", gain * h) + weights["prior"][:, t])  # f_l(h_{t-1})
+        mean = origin + np.tanh(linear(weights, "policy", gain * h) + weights["prior"][:, t])  # f_l(h_{t-1})
         sample = mean + std * noise[t]  # l_t ~ N(f_l(h_{t-1}), std)
         chosen = np.isnan(forced[t]).any(1)
         location = np.clip(np.where(chosen[:, None], sample, forced[t]), -1, 1)
         patches = np.stack([retina(x, at, patch, scales) for x, at in zip(images, location, strict=True)])
-        g = glimpse_network(weights, patches, location)
+        g = glimpse_network(weights, patches, location - origin)
+        origin = location if moves else origin
         baseline = linear(weights, "baseline", h)[:, 0]  # b_t
         for layer in range(layers):
             prefix = "core.cell" if layers == 1 else f"core.layers.{layer}.cell"

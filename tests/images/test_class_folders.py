@@ -57,7 +57,7 @@ def test_a_folder_per_class(tmp_path: Path) -> None:
     assert torch.equal(again[0].pixels, train.pixels)
     source = load_images(ImageData(dataset=f"folder:{tmp_path}"), 0)
     assert (source.facts.shape, source.facts.classes, source.examples) == (Shape(1, 9, 12, 3), classes, 24)
-    images, labels = source.batch(0, 24)
+    images, labels, _ = source.batch(0, 24)
     assert torch.equal((images[:, 0, 0, 0] * 255).round().long() % 20, torch.tensor([1, 2, 0])[labels])
 
 

@@ -18,7 +18,8 @@ from saccade.images.canvas import CanvasConfig
 from saccade.images.config import ImageData
 from saccade.images.digits import TEST, load_digits
 from saccade.images.picture_files import Images
-from saccade.images.source import ImageBatch, ImageSource, black_and_white, held_out_canvases, load_images
+from saccade.images.source import ImageSource, black_and_white, held_out_canvases, load_images
+from saccade.recurrent.tree import take
 
 MNIST = os.environ.get("SACCADE_DATA")
 needs_mnist = pytest.mark.skipif(MNIST is None, reason="SACCADE_DATA names no folder that holds MNIST")
@@ -76,7 +77,7 @@ def test_batches_are_the_same_on_a_gpu(options: dict[str, Any]) -> None:
 @pytest.mark.parametrize("options", SCENES.values(), ids=SCENES)
 def test_batches_are_floats_in_zero_one(options: dict[str, Any]) -> None:
     data = source(**options)
-    images, labels = data.batch(0, 8)
+    images, labels, _ = data.batch(0, 8)
     assert images.shape == (8, *data.facts.shape[:3])
     assert (images.dtype, labels.dtype) == (torch.float32, torch.int64)
     assert images.is_contiguous()
@@ -107,7 +108,7 @@ def test_epochs_are_shuffled_anew() -> None:
 def test_images_keep_their_labels() -> None:
     for options in (SCENES["plain"], SCENES["shift"], SCENES["clutter"], SCENES["split"]):
         data = source(**options)
-        for images, labels in (data.batch(3, 20), ImageBatch(*(part[:40] for part in data.held_out("test")))):
+        for images, labels, _ in (data.batch(3, 20), take(data.held_out("test"), slice(0, 40))):
             pixels = (images * 255).round().long()
             if "canvas" in options:  # a piece may add to a pixel; the digit's own value is the commonest of the others
                 value = torch.stack([image[image > 0].mode().values for image in pixels])
@@ -136,7 +137,7 @@ def test_canvases_mix_no_training_and_held_out_digits() -> None:
     train = numbered(200)
     train.pixels.fill_(1)[held] = 16
     data = ImageSource(train, numbered(10), ("a",) * 200, 0, validation=20, canvas=canvas)
-    images, labels = data.held_out("validation")
+    images, labels, _ = data.held_out("validation")
     assert len(images) == 10_000
     assert torch.equal(labels.unique(), held)
     assert labels.bincount().max() == 500  # each of the 20 digits as often
@@ -263,7 +264,7 @@ def test_frozen_test_sets(canvas: CanvasConfig, digest: str) -> None:
 @needs_mnist
 def test_the_black_and_white_pairs_are_what_they_were() -> None:
     source = load_images(ImageData(dataset="pairs", binarise="fixed"), seed=0)
-    pixels, labels = source.held_out("test")
+    pixels, labels, _ = source.held_out("test")
     assert pixels.shape == (10_000, 1, 60, 60)
     digest = hashlib.sha256(pixels.to(torch.uint8).numpy().tobytes() + labels.numpy().tobytes()).hexdigest()
     assert digest == "1bb73456300e38b1ce8792659b8964d1402fa8199c8d43e83dc56a0bd6b18b0d"

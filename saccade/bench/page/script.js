@@ -56,6 +56,7 @@
     });
     const chosen = table.closest(".scroll").previousElementSibling?.querySelector?.(".sorter select, select");
     chosen?.addEventListener("change", () => sort(table, Number(chosen.value), false));
+    if (chosen) sort(table, Number(chosen.value), false); // as the control says
   });
 
   const button = document.getElementById("theme");

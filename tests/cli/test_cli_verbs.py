@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 import saccade
 from saccade.pipeline.checkpoint import checkpoints as checkpoint
@@ -188,6 +188,25 @@ def test_read_ones_own_images(saccade: Any, trained: Path, digit: Path, tmp_path
     assert sum(one["probabilities"].values()) == pytest.approx(1, abs=1e-5)
     assert one["label"] == max(one["probabilities"], key=one["probabilities"].__getitem__)
     assert len(one["gaze"]) == 3
+
+
+def test_read_several_digits_and_what_is_none(saccade: Any, trained: Path, tmp_path: Path) -> None:
+    page, disc = Image.new("L", (200, 120), 255), Image.new("L", (120, 120), 255)
+    ImageDraw.Draw(page).rectangle((50, 30, 60, 90), fill=0)
+    ImageDraw.Draw(page).rectangle((130, 30, 140, 90), fill=0)
+    ImageDraw.Draw(disc).ellipse((30, 30, 90, 90), fill=0)
+    page.save(tmp_path / "two.png")
+    disc.save(tmp_path / "disc.png")
+    words = ["glimpse", "read", tmp_path / "two.png", tmp_path / "disc.png", "--run", trained]
+    answers = saccade(*words, "--json").json()["answers"]
+    assert [(Path(a["image"]).name, a["digit"], a["digits"]) for a in answers] == [
+        ("two.png", 1, 2),
+        ("two.png", 2, 2),
+        ("disc.png", 1, 1),
+    ]
+    assert answers[2]["doubt"] == "a filled shape"
+    assert "doubt" in saccade(*words).out
+    assert len(saccade(*words, "--as-is", "--json").json()["answers"]) == 2
 
 
 def test_baselines_pass_through_the_same_verbs(saccade: Any, tmp_path: Path) -> None:

@@ -1,20 +1,15 @@
 """A recurrent core that reads numbers and marks, and answers with the sum at every step."""
 
 from functools import partial
-from typing import TypeAlias
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from saccade.adding.config import Config
-from saccade.recurrent.cells import GRU, LSTM, Stacked, VanillaRNN
+from saccade.recurrent.cells import GRU, LSTM, CoreState, Stacked, VanillaRNN
 from saccade.recurrent.core import AnyCore, RecurrentCore
 from saccade.recurrent.shared_weights import affine
-from saccade.recurrent.tree import Tree
-
-CoreState: TypeAlias = tuple[Tree, ...]
-"""State of the core: a `HiddenState`, an `LSTMState`, or a tuple of them, one a layer."""
 
 KINDS = {
     "rnn-tanh": partial(VanillaRNN, nonlinearity="tanh"),

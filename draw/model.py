@@ -9,7 +9,7 @@ Departures from the paper: the initial states of encoder and decoder are learned
 model with labels gives them to encoder and decoder as further inputs.
 """
 
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -22,16 +22,13 @@ from saccade.draw.fused_forward import FusedState, Weights
 from saccade.draw.fused_windows import FusedWindows
 from saccade.draw.windows import WholeReader, WholeWriter, WindowReader, WindowWriter
 from saccade.images.config import Shape
-from saccade.recurrent.cells import LSTM, HiddenState, LSTMState, build_core
+from saccade.recurrent.cells import LSTM, CoreState, LSTMState, build_core, hidden_of
 from saccade.recurrent.core import AnyCore, RecurrentCore
 from saccade.recurrent.shared_weights import affine
-from saccade.recurrent.tree import Tree, map_tensors, named_tensors
+from saccade.recurrent.tree import map_tensors, named_tensors
 
 LARGEST_LOG_SIGMA = 10.0
 """Bound on |log sigma| of the posterior, far beyond the values in training: its square stays finite."""
-
-CoreState: TypeAlias = tuple[Tree, ...]
-"""State of the encoder's or the decoder's core: a `HiddenState`, an `LSTMState`, or a tuple of them, one a layer."""
 
 
 class Context(NamedTuple):
@@ -112,13 +109,6 @@ class LearnedInitialState(RecurrentCore[Tensor, CoreState, None, Tensor]):
 
     def detach(self, state: CoreState) -> CoreState:
         return self.core.detach(state)
-
-
-def hidden_of(state: CoreState) -> Float[Tensor, "B H"]:
-    """Return h of the topmost layer."""
-    top = state if isinstance(state, HiddenState | LSTMState) else state[-1]
-    assert isinstance(top, HiddenState | LSTMState)
-    return top.h
 
 
 class Generator(RecurrentCore[Tensor, GeneratorState, Tensor | None, Stroke]):

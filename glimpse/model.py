@@ -22,9 +22,9 @@ from saccade.glimpse.config import Config
 from saccade.glimpse.network import GlimpseNetwork
 from saccade.glimpse.reward import rewards_by_class
 from saccade.glimpse.sensor import PreparedImages, Retina
-from saccade.glimpse.trace import CoreState, Glimpse, GlimpseInputs, GlimpseStep, MovingState, State
+from saccade.glimpse.trace import Glimpse, GlimpseInputs, GlimpseStep, MovingState, State
 from saccade.images.config import Shape
-from saccade.recurrent.cells import HiddenState, LSTMState, build_core
+from saccade.recurrent.cells import CoreState, build_core, hidden_of
 from saccade.recurrent.core import AnyCore, RecurrentCore
 from saccade.recurrent.gaussian_window import Window, read_window
 from saccade.recurrent.shared_weights import affine
@@ -43,12 +43,8 @@ def full_precision(tensor: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
 
 
-def hidden_of(state: State) -> Float[Tensor, "B H"]:
-    """Return h of the topmost layer."""
-    core = state.core if isinstance(state, MovingState) else state
-    top = core if isinstance(core, HiddenState | LSTMState) else core[-1]
-    assert isinstance(top, HiddenState | LSTMState)
-    return top.h
+def _core(state: State) -> CoreState:
+    return state.core if isinstance(state, MovingState) else state
 
 
 class RAM(RecurrentCore[GlimpseInputs, State, PreparedImages | Tensor, Any]):
@@ -174,7 +170,7 @@ class RAM(RecurrentCore[GlimpseInputs, State, PreparedImages | Tensor, Any]):
 
     def _answer(self, state: State) -> Float[Tensor, "B K"]:
         """Return f_a(h), section 3.1."""
-        return full_precision(affine((hidden_of(state),), (self.classifier.weight,), (self.classifier.bias,)))
+        return full_precision(affine((hidden_of(_core(state)),), (self.classifier.weight,), (self.classifier.bias,)))
 
     def _beliefs(self, steps: GlimpseStep, state: State) -> Float[Tensor, "T B K"]:
         """Return the classifier's logits after the last glimpse, the probe's before."""

@@ -5,10 +5,7 @@ from typing import NamedTuple, TypeAlias
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from saccade.recurrent.tree import Tree
-
-CoreState: TypeAlias = tuple[Tree, ...]
-"""State of the core: a `HiddenState`, an `LSTMState`, or a tuple of them, one a layer."""
+from saccade.recurrent.cells import CoreState
 
 
 class MovingState(NamedTuple):

@@ -6,7 +6,7 @@ computed once per unroll instead of once per step.
 """
 
 from collections.abc import Sequence
-from typing import Any, Generic, Literal, NamedTuple, TypeVar, cast
+from typing import Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar, cast
 
 import torch
 from jaxtyping import Float
@@ -31,6 +31,17 @@ class LSTMState(NamedTuple):
 
     h: Float[Tensor, "B H"]
     c: Float[Tensor, "B H"]
+
+
+CoreState: TypeAlias = tuple[Tree, ...]
+"""State of a core of `build_core`: a `HiddenState`, an `LSTMState`, or a tuple of them, one a layer."""
+
+
+def hidden_of(state: CoreState) -> Float[Tensor, "B H"]:
+    """Return h of the topmost layer."""
+    top = state if isinstance(state, HiddenState | LSTMState) else state[-1]
+    assert isinstance(top, HiddenState | LSTMState)
+    return top.h
 
 
 CellState = TypeVar("CellState", HiddenState, LSTMState)

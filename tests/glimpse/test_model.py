@@ -8,10 +8,11 @@ import torch
 
 from saccade.glimpse.config import Config
 from saccade.glimpse.loss import advantages
-from saccade.glimpse.model import RAM, full_precision, hidden_of
+from saccade.glimpse.model import RAM, full_precision
 from saccade.glimpse.reward import rewards
-from saccade.glimpse.trace import GlimpseInputs
+from saccade.glimpse.trace import GlimpseInputs, MovingState, State
 from saccade.images.config import Shape
+from saccade.recurrent.cells import CoreState, hidden_of
 from saccade.recurrent.unroll import unroll
 from tests.glimpse import transcription
 
@@ -36,6 +37,10 @@ CASES: dict[str, tuple[dict[str, Any], Shape, str]] = {
     "moves": ({"action": "move", "policy_reads": "state"}, Shape(1, 12, 12, 5), "free"),
     "moves, lstm of two layers": ({"action": "move", "core": "lstm", "layers": 2}, Shape(1, 17, 14, 5), "all"),
 }
+
+
+def core_of(state: State) -> CoreState:
+    return state.core if isinstance(state, MovingState) else state
 
 
 def inputs_of(forced: str, dtype: torch.dtype) -> GlimpseInputs:
@@ -87,7 +92,7 @@ def test_every_step_is_the_papers(name: str, dtype: torch.dtype, tolerance: floa
         layers=config.layers,
         moves=config.action == "move",
     )
-    found = {**outputs._asdict(), "h": torch.stack([hidden_of(state) for state in states])}
+    found = {**outputs._asdict(), "h": torch.stack([hidden_of(core_of(state)) for state in states])}
     assert {found[key].dtype for key in ("location", "patches", "mean", "sample", "logits", "baseline")} == {dtype}
     for key, values in expected._asdict().items():
         computed = found[key].detach().numpy()

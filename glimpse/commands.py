@@ -1,9 +1,7 @@
 """The verbs of `saccade glimpse`. Torch-free until one runs."""
 
-import math
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -57,6 +55,8 @@ def gif(
     answers = screen.answers(readings(trace), range(index, index + count))
     if not as_json:
         screen.show_answers(answers)
+    if trace.remark:
+        screen.say(trace.remark)
     screen.give({"wrote": [str(file) for file in wrote], "split": split, "answers": answers}, as_json=as_json)
 
 
@@ -95,29 +95,14 @@ def read(
     answers = screen.answers(found, [str(files[reading.picture]) for reading in found])
     if not as_json:
         screen.show_answers(answers)
+    if trace.remark:
+        screen.say(trace.remark)
     screen.give({"wrote": [str(file) for file in wrote], "answers": answers}, as_json=as_json)
-
-
-def gaze_worth(metrics: Mapping[str, Any]) -> str | None:
-    """Return a sentence about the worth of the learned gaze, by the errors in metrics.json; None if it has none."""
-    learned, controls = metrics.get("error_percent", {}).get("mean_policy"), metrics.get("controls", {})
-    scan, other = controls.get("fixed_scan"), controls.get("another_image")
-    if learned is None or scan is None or math.isnan(learned) or math.isnan(scan):
-        return None
-    verdict = (
-        "is worth something here" if learned < min(scan, other or scan) else "is not shown to be worth anything here"
-    )
-    borrowed = f", with the gaze for another image {other:.2f}%" if other is not None else ""
-    return (
-        f"the learned gaze {verdict}: with the same weights it errs {learned:.2f}%, "
-        f"a fixed scan {scan:.2f}%{borrowed}. "
-        "A scan that is trained as one can be better still: compare --policy fixed-scan."
-    )
 
 
 VERBS = {
     "train": train_command(SYSTEM, THEN),
-    "eval": eval_command(SYSTEM, THEN, gaze_worth),
+    "eval": eval_command(SYSTEM, THEN),
     "gif": gif,
     "read": read,
 }

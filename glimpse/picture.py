@@ -60,6 +60,8 @@ def picture(trace: Trace, t: float, example: int) -> Pixels:
         page.fill(Box(PANEL.left, PANEL.top + PANEL.height - 34, PANEL.width, 34), WRONG)
         page.text(f"? {now.doubt}", PANEL.left + 12, PANEL.top + PANEL.height - 11, 18, WHITE, bold=True)
     _progress(page, Box(MARGIN, PROGRESS_TOP, WIDTH - 2 * MARGIN, 5), now)
+    if trace.remark:
+        page.text(shorten(trace.remark, WIDTH - 2 * MARGIN, 12), MARGIN, HEIGHT - 6, 12, QUIET)
     return page.pixels()
 
 

@@ -9,10 +9,12 @@ from torch import Tensor
 
 from saccade.errors import InputError
 from saccade.glimpse.config import Config
+from saccade.glimpse.worth import gaze_worth
 from saccade.images.digits_apart import BLOB, SCATTERED, SEVERAL
 from saccade.images.inputs import Picture, to_pictures
 from saccade.images.likeness import UNLIKE
 from saccade.images.system import ImageTrained
+from saccade.json_types import Values
 from saccade.pipeline.contract import Trace
 from saccade.pipeline.device import own_device
 from saccade.recurrent.tree import map_tensors
@@ -81,6 +83,10 @@ class Reader(ImageTrained[Config]):
             InputError: images that the network cannot take; both `framed` and `as_is`.
         """
         return readings(self.trace(images, condition, framed=framed, as_is=as_is))
+
+    def remark(self, metrics: Values) -> str | None:
+        """Return a sentence about the worth of its learned gaze; None if its gaze is not learned or not measured."""
+        return gaze_worth(metrics) if self.config.policy == "learned" else None
 
     def trace(
         self,

@@ -1,10 +1,12 @@
 """Charts as inline SVG in the colours of the page, so that they follow its theme and need no library.
 
-The family of a series decides its colour and marker. A point's tooltip has its name and numbers.
+The family of a series decides its colour and marker; a family's further series in a chart have other shades. A point's
+tooltip has its name and numbers.
 """
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from markupsafe import Markup, escape
@@ -20,6 +22,8 @@ MARKERS = {
     "conv": '<path d="M{x} {y}m-3.6-3.6h7.2v7.2h-7.2z" class="hollow"/>',
     "cnn": '<path d="M{x} {y}m-4-4h8v8h-8z"/>',
 }
+SHADES = 4
+"""Shades of a family's colour in style.css; the series after those begin again."""
 
 
 class Series(NamedTuple):
@@ -72,9 +76,10 @@ def chart(series: Sequence[Series], x: Axis, y: Axis, name: str) -> Markup:
     across = _Scale([value for s in drawn for value in s.x], x.log, LEFT, WIDTH - RIGHT, zero=False)
     up = _Scale(lows + highs, y.log, HEIGHT - BOTTOM, TOP, zero=True)
     parts = [_frame(across, up, x, y)]
-    parts += [_series(s, across, up) for s in drawn]
+    shades = shades_of(drawn)
+    parts += [_series(s, shades[s.label], across, up) for s in drawn]
     svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(name)}">{"".join(parts)}</svg>'
-    return Markup(f'<figure class="chart">{svg}{_legend(drawn)}</figure>')
+    return Markup(f'<figure class="chart">{svg}{_legend(drawn, shades)}</figure>')
 
 
 class _Scale:
@@ -141,7 +146,17 @@ def _frame(across: _Scale, up: _Scale, x: Axis, y: Axis) -> str:
     return "".join(parts)
 
 
-def _series(series: Series, across: _Scale, up: _Scale) -> str:
+def shades_of(series: Sequence[Series]) -> dict[str, str]:
+    """Return the CSS classes of each label: its family's, and a shade by its place among the family's labels."""
+    classes, used = {}, Counter()
+    for s in series:
+        if s.label not in classes:
+            classes[s.label] = f"s-{s.family} shade-{used[s.family] % SHADES}"
+            used[s.family] += 1
+    return classes
+
+
+def _series(series: Series, classes: str, across: _Scale, up: _Scale) -> str:
     points = [(across(a), up(b)) for a, b in zip(series.x, series.y, strict=True)]
     parts = []
     if len(points) > 1:
@@ -154,10 +169,10 @@ def _series(series: Series, across: _Scale, up: _Scale) -> str:
             marker = MARKERS.get(series.family, MARKERS["ram"]).format(x=a, y=b)
             title = f"<title>{escape(series.label)}: {short(x)}, {short(y)}</title>"
             parts.append(f'<g class="marker">{title}{marker}</g>')
-    return f'<g class="s-{escape(series.family)}">{"".join(parts)}</g>'
+    return f'<g class="{escape(classes)}">{"".join(parts)}</g>'
 
 
-def _legend(series: Sequence[Series]) -> str:
+def _legend(series: Sequence[Series], shades: Mapping[str, str]) -> str:
     items, seen = [], set()
     for s in series:
         if s.label in seen:
@@ -165,6 +180,6 @@ def _legend(series: Sequence[Series]) -> str:
         seen.add(s.label)
         line = f'<path class="line{" dashed" if s.dashed else ""}" d="M1 8H27"/>' if len(s.x) > 1 else ""
         marker = MARKERS.get(s.family, MARKERS["ram"]).format(x=14, y=8)
-        mark = f'<g class="s-{escape(s.family)}">{line}<g class="marker">{marker}</g></g>'
+        mark = f'<g class="{escape(shades[s.label])}">{line}<g class="marker">{marker}</g></g>'
         items.append(f'<li><svg viewBox="0 0 28 16" aria-hidden="true">{mark}</svg>{escape(s.label)}</li>')
     return f'<figcaption><ul class="legend">{"".join(items)}</ul></figcaption>'

@@ -116,6 +116,8 @@ class Trace(NamedTuple):
     """The batch of the episode, every leaf [B, ...]."""
     facts: Any
     """The facts of the network's data."""
+    remark: str | None = None
+    """A sentence that its pictures show below; None if there is nothing to say."""
 
 
 class System(ABC, Generic[DataT, ConfigT, BatchT, FactsT, OutputT]):

@@ -11,7 +11,7 @@ from saccade.errors import InputError
 from saccade.json_types import Record, Values
 from saccade.pipeline import systems
 from saccade.pipeline.checkpoint import checkpoints
-from saccade.pipeline.checkpoint.atomic_files import write_json, write_whole
+from saccade.pipeline.checkpoint.atomic_files import read_json, write_json, write_whole
 from saccade.pipeline.checkpoint.locate import results_folder
 from saccade.pipeline.checkpoint.run_folder import RunFolder, open_run
 from saccade.pipeline.checkpoint.snapshot import Snapshot
@@ -101,7 +101,23 @@ class Trained(Generic[ConfigT, BatchT, FactsT]):
 
     def look(self, batch: BatchT, condition: str | None = None) -> Trace:
         """Run it on a batch, under one of its system's conditions (the main one by default)."""
-        return evaluation.trace(self.run, self.core, cast(Any, batch), self.facts, condition=condition)
+        trace = evaluation.trace(self.run, self.core, cast(Any, batch), self.facts, condition=condition)
+        return trace._replace(remark=self.remark(self.measured()))
+
+    def measured(self) -> Values:
+        """Return the newest evaluation of these weights on the test split, metrics.json; empty if there is none."""
+        for folder in (results_folder(self.folder.path), self.folder.path):
+            try:
+                metrics = read_json(folder / "metrics.json", "the metrics.json of an evaluation")
+            except InputError:
+                continue
+            if metrics.get("step", self.step) == self.step:
+                return metrics
+        return {}
+
+    def remark(self, metrics: Values) -> str | None:
+        """Return a sentence that says what metrics.json's content means, for `eval` and films; None by default."""
+        return None
 
     def evaluate(
         self, split: Split = "test", source: AnySource | None = None, further: Values | None = None

@@ -88,14 +88,12 @@ def _train_and_show(
         screen.give(result | {"next": [f"saccade {run.system} eval {out}"]}, as_json=as_json)
 
 
-def eval_command(
-    system: str, then: Sequence[str] = (), remark: Callable[[Mapping[str, Any]], str | None] | None = None
-) -> Verb:
-    """Make the verb `eval` of a system; `remark` says in a sentence what the metrics mean."""
+def eval_command(system: str, then: Sequence[str] = ()) -> Verb:
+    """Make the verb `eval` of a system; `then` are commands to suggest afterwards, with {} for the run."""
 
     def evaluate(path: RunPath, data_dir: DataDir = None, split: SplitName = "test", as_json: AsJson = False) -> None:
         """Measure a network on held-out examples; write metrics.json or metrics-validation.json into RUN."""
-        evaluate_and_show(system, path, data_dir, split, as_json=as_json, then=then, remark=remark)
+        evaluate_and_show(system, path, data_dir, split, as_json=as_json, then=then)
 
     return evaluate
 
@@ -129,6 +127,8 @@ def gif_command(system: str) -> Verb:
         outputs.make_folder_of(film)
         wrote = [show.write_strip(trace, strip, overwrite=overwrite)] if strip else []
         wrote.append(show.write_film(trace, film, seconds=seconds, overwrite=overwrite))
+        if trace.remark:
+            screen.say(trace.remark)
         screen.give({"wrote": [str(file) for file in wrote], "split": split}, as_json=as_json)
 
     return gif
@@ -160,7 +160,6 @@ def evaluate_and_show(
     then: Sequence[str] = (),
     model: Mapping[str, object] | None = None,
     further: Callable[[Any, Any], Mapping[str, object]] | None = None,
-    remark: Callable[[Mapping[str, Any]], str | None] | None = None,
 ) -> None:
     """Measure a trained network and print the results.
 
@@ -168,7 +167,6 @@ def evaluate_and_show(
         then: commands to suggest afterwards, with {} for the run.
         model: settings of its model to replace for this evaluation.
         further: function of the network and its data that returns further results.
-        remark: function of the metrics that says in a sentence what they mean; printed below them.
     """
     from saccade.pipeline.trained import open_trained
     from saccade.terminal import screen
@@ -183,6 +181,6 @@ def evaluate_and_show(
     screen.show_metrics(
         metrics, getattr(network.facts, "classes", ()), f"{path}: {metrics['examples']:,} {split} {unit}"
     )
-    if remark is not None and (sentence := remark(metrics)):
-        screen.say(sentence)
+    if remark := network.remark(metrics):
+        screen.say(remark)
     screen.give({"wrote": wrote, "next": [f"saccade {system} {words.format(path)}" for words in then]})

@@ -3,12 +3,13 @@
 import json
 import re
 import shutil
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from saccade.bench.charts import Axis, Series, chart, in_bytes, short
+from saccade.bench.charts import SHADES, Axis, Series, chart, in_bytes, short
 from saccade.bench.collect import collect
 from saccade.bench.films import film_of
 from saccade.bench.report import report
@@ -39,6 +40,17 @@ def test_a_chart_keeps_order_and_escapes_names() -> None:
     across, up = zip(*points, strict=True)
     assert across[1] - across[0] == pytest.approx(across[2] - across[1], abs=0.2)  # a logarithm's equal steps
     assert up[0] > up[1] > up[2]
+
+
+def test_series_of_a_family_differ_in_shade_and_the_legend_agrees() -> None:
+    names = [("a", "ram"), ("b", "ram"), ("b", "ram"), ("c", "cnn"), ("d", "ram")]
+    drawn = chart([Series(label, family, [1, 2], [1, 2]) for label, family in names], Axis("x"), Axis("y"), "errors")
+    lines, legend = drawn.split("<figcaption>")
+    shades = [f"s-{shade}" for shade in ("ram shade-0", "ram shade-1", "ram shade-1", "cnn shade-0", "ram shade-2")]
+    assert re.findall(r'<g class="(s-[^"]*)"', lines) == shades
+    assert re.findall(r'<g class="(s-[^"]*)"', legend) == list(dict.fromkeys(shades))
+    style = (files("saccade") / "bench/page/style.css").read_text()
+    assert all(f".shade-{shade} {{ --c:" in style for shade in range(1, SHADES))
 
 
 def test_the_page_is_one_file_that_names_every_command(page: Path, content: dict[str, Any]) -> None:

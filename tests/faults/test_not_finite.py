@@ -38,7 +38,7 @@ def test_it_stops_saves_the_batch_and_keeps_the_last_good_checkpoint(words: Any,
     assert shifted.shape == (128, *source.facts.shape[:3])
     assert torch.equal(evidence.tensors["batch/labels"], source.batch(1, 128).labels)
     assert {name for name in evidence.tensors if name.startswith("inputs/")} == {
-        "inputs/noise", "inputs/forced", "inputs/std", "inputs/step",
+        "inputs/noise", "inputs/forced", "inputs/std", "inputs/step", "inputs/digit",
     }  # fmt: skip
     code, again = run(*words("glimpse", out, *settings))  # it goes on from the good one, to the same end
     assert code == 2 and "at step 1 " in again

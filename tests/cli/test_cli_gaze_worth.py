@@ -7,11 +7,19 @@ from typing import Any
 
 from saccade import load
 from saccade.glimpse.picture import picture
+from saccade.glimpse.reader import Reader
 from saccade.glimpse.worth import gaze_worth
+from saccade.pipeline.contract import Trace
 
 
 def test_eval_says_what_the_gaze_is_worth(saccade: Any, measured: Path) -> None:
     assert "A trained scan may do better." in saccade("glimpse", "eval", measured).err
+
+
+def _trace(run: Path, picture: Path) -> Trace:
+    reader = load(run)
+    assert isinstance(reader, Reader)
+    return reader.trace(picture)
 
 
 def test_films_say_it_of_the_weights_that_were_measured(
@@ -20,16 +28,16 @@ def test_films_say_it_of_the_weights_that_were_measured(
     run = tmp_path / "run"
     shutil.copytree(trained, run)
     (run / "metrics.json").unlink(missing_ok=True)
-    assert load(run).trace(digit).remark is None
+    assert _trace(run, digit).remark is None
     saccade("glimpse", "eval", run)
-    trace = load(run).trace(digit)
+    trace = _trace(run, digit)
     assert trace.remark == gaze_worth(json.loads((run / "metrics.json").read_text()))
     assert (picture(trace, 0, 0) != picture(trace._replace(remark=None), 0, 0)).any()
     assert trace.remark in saccade("glimpse", "read", "--run", run, digit).err
     assert trace.remark in saccade("glimpse", "gif", run).err
     metrics = json.loads((run / "metrics.json").read_text())
     (run / "metrics.json").write_text(json.dumps(metrics | {"step": metrics["step"] + 1}))
-    assert load(run).trace(digit).remark is None
+    assert _trace(run, digit).remark is None
 
 
 def test_a_scan_that_is_as_good_is_no_praise() -> None:

@@ -105,15 +105,12 @@ class Trained(Generic[ConfigT, BatchT, FactsT]):
         return trace._replace(remark=self.remark(self.measured()))
 
     def measured(self) -> Values:
-        """Return the newest evaluation of these weights on the test split, metrics.json; empty if there is none."""
-        for folder in (results_folder(self.folder.path), self.folder.path):
-            try:
-                metrics = read_json(folder / "metrics.json", "the metrics.json of an evaluation")
-            except InputError:
-                continue
-            if metrics.get("step", self.step) == self.step:
-                return metrics
-        return {}
+        """Return the evaluation of these weights on the test split, the folder's metrics.json; empty if none is there."""
+        try:
+            metrics = read_json(self.folder.path / "metrics.json", "the metrics.json of an evaluation")
+        except InputError:
+            return {}
+        return metrics if metrics.get("step", self.step) == self.step else {}
 
     def remark(self, metrics: Values) -> str | None:
         """Return a sentence that says what metrics.json's content means, for `eval` and films; None by default."""

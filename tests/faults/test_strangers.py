@@ -81,9 +81,9 @@ def test_names_that_are_markup_are_shown_as_they_are(
     classes = ["[/x]", "[bold]"]
     terminal.show_metrics({"confusion": [[3, 0], [1, 2]], "dataset": "folder:[/y]"}, classes, "[/z]: 6 images")
     answer: Any = {"image": "[i].png", "label": "[/x]", "truth": None, "probabilities": {"[/x]": 0.9, "[bold]": 0.1}}
-    terminal.show_answers([answer | {"gaze": [[0.0, 0.0]]}])
+    terminal.show_answers([answer | {"gaze": [[0.0, 0.0]], "doubt": "[/d]", "digit": 1, "digits": 2}])
     out = capsys.readouterr().out
-    for name in (*classes, "[/z]", "[/y]", "[i].png"):
+    for name in (*classes, "[/z]", "[/y]", "[i].png", "[/d]"):
         assert name in out
 
 

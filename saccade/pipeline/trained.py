@@ -105,7 +105,7 @@ class Trained(Generic[ConfigT, BatchT, FactsT]):
         return trace._replace(remark=self.remark(self.measured()))
 
     def measured(self) -> Values:
-        """Return the evaluation of these weights on the test split, the folder's metrics.json; empty if none is there."""
+        """Return the evaluation of these weights on the test split, in the folder's metrics.json; empty if none is."""
         try:
             metrics = read_json(self.folder.path / "metrics.json", "the metrics.json of an evaluation")
         except InputError:

@@ -10,10 +10,12 @@ from torch import Tensor
 
 from saccade.errors import InputError
 from saccade.images.config import Shape
-from saccade.images.mnist_framing import FAINTEST
 from saccade.images.picture_files import decode, open_image
 
 Side = Literal["top", "bottom", "left", "right"]
+
+FAINTEST = 16
+"""Grey levels, of 255, between the paper and the darkest ink of an unfinished picture; with less there is no ink."""
 
 LOPSIDED = 0.2
 """Smallest difference of two opposite blank bands, as a fraction of the side, for a digit that counts as unfinished."""

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from saccade.images.drawn_lines import boxes_of, without_lines
+from saccade.images.extent import extent
 
 SOLID, FAINT = 0.22, 0.12
 """Ink from which a pixel belongs to a stroke; ink of a stroke's soft edge."""
@@ -60,8 +61,8 @@ def marks(ink: Float[np.ndarray, "H W"], *, apart: bool = True) -> list[Mark]:
 def _groups(boxes: list[tuple[slice, slice]]) -> list[list[int]]:
     """Put parts together that stand over one another, and small ones to the nearest tall one; left to right.
 
-    Short parts beside a digit (a flag, a
-    broken stroke) go to the nearest tall one; those farther away than half its height are left out.
+    Short parts beside a digit (a flag, a broken stroke) go to the nearest tall one; those farther away than 0.3 of the
+    tallest one's height are left out.
     """
     tallest = max(box[0].stop - box[0].start for box in boxes)
     order = sorted(range(len(boxes)), key=lambda i: boxes[i][1].start)
@@ -112,10 +113,8 @@ def _mark(ink: np.ndarray, solid: np.ndarray, mask: np.ndarray, doubt: str | Non
     wide[:, 1:] |= near[:, :-1]
     wide[:, :-1] |= near[:, 1:]
     alone = np.where(mask | (wide & ~solid), ink, 0)
-    rows, columns = np.flatnonzero((alone > FAINT).any(axis=1)), np.flatnonzero((alone > FAINT).any(axis=0))
-    if max(mask.shape) > 2 * 28:  # an edge of a pixel counts in small pictures only
-        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return Mark(alone[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], doubt)
+    is_small = max(mask.shape) <= 2 * 28  # an edge of a pixel counts in small pictures only
+    return Mark(alone[extent(alone > FAINT if is_small else mask)], doubt)
 
 
 def trimmed(ink: Float[np.ndarray, "H W"]) -> Float[np.ndarray, "h w"] | None:
@@ -123,14 +122,12 @@ def trimmed(ink: Float[np.ndarray, "H W"]) -> Float[np.ndarray, "h w"] | None:
     solid = ink > SOLID
     if solid.sum() < 4:
         return None
-    rows, columns = np.flatnonzero(solid.any(axis=1)), np.flatnonzero(solid.any(axis=0))
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return ink[extent(solid)]
 
 
 def _doubt(mask: Bool[np.ndarray, "H W"], parts: int) -> str | None:
     """Return why a mark's form is not a digit's: too wide, filled, in two rows, in many parts."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    form = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    form = mask[extent(mask)]
     height, width = form.shape
     if width > 1.5 * height:
         return SEVERAL

@@ -6,6 +6,8 @@ import numpy as np
 from jaxtyping import Bool
 from scipy import ndimage
 
+from saccade.images.extent import extent
+
 Mask = Bool[np.ndarray, "h w"]
 
 SLOPES = np.linspace(-0.12, 0.12, 25)
@@ -62,17 +64,12 @@ def _area(box: tuple[slice, slice]) -> int:
     return (box[0].stop - box[0].start) * (box[1].stop - box[1].start)
 
 
-def _extent(ink: Mask) -> tuple[slice, slice]:
-    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-
-
 def _without_box(ink: Mask) -> Mask:
     """Remove four lines at the edges of the ink that a digit touches; the ink if there are no four, or nothing else."""
     if not ink.any():
         return ink
-    extent = _extent(ink)
-    part = ink[extent]
+    whole = extent(ink)
+    part = ink[whole]
     across, down = _lines(part), _lines(part.T)
     for found, length in ((across, part.shape[0]), (down, part.shape[1])):
         places = [(first + last) / 2 / length for _, first, last in found]
@@ -82,11 +79,11 @@ def _without_box(ink: Mask) -> Mask:
     left = _without_crumbs(left)
     if not left.any():
         return ink
-    rows, _ = _extent(left)
+    rows, _ = extent(left)
     if rows.stop - rows.start < 0.25 * part.shape[0] or left.sum() < 0.02 * left.size:
         return ink
     result = np.zeros_like(ink)
-    result[extent] = left
+    result[whole] = left
     return result
 
 
@@ -105,7 +102,7 @@ def _without_ruling(ink: Mask, *, margins_only: bool = False) -> Mask:
     if not left.any():
         return ink
     ratio = 1.25 if len(found) > 1 or margins_only else 1.6
-    rows, columns = _extent(left)
+    rows, columns = extent(left)
     if (columns.stop - columns.start) * ratio > ink.shape[1] or rows.stop - rows.start < 0.1 * len(ink):
         return ink
     return left

@@ -82,25 +82,41 @@ def to_pictures(
         pictures = [pictures]
     pictures = list(pictures)
     how = _How(facts, digits and framed is not False, apart, framed)
-    images, parts = [], []
-    for index, picture in enumerate(track(pictures, "reading the pictures", len(pictures))):
-        found = _one(picture, how)
-        images += [one.image for one in found]
-        doubts = [_doubt(one) for one in found] if digits and apart else [None] * len(found)
-        parts += [Part(index, number, len(found), doubt) for number, doubt in enumerate(doubts, 1)]
+    found = [_one(picture, how) for picture in track(pictures, "reading the pictures", len(pictures))]
+    images = [one for several in found for one in several]
     if not images:
         raise InputError("one picture or more", "none", "give at least one")
-    return Pictures(ImageBatch(torch.stack(images), torch.full((len(images),), UNKNOWN)), parts)
+    doubts = iter(_doubts(images) if digits and apart else [None] * len(images))
+    parts = [
+        Part(index, number, len(several), next(doubts))
+        for index, several in enumerate(found)
+        for number in range(1, len(several) + 1)
+    ]
+    batch = ImageBatch(torch.stack([one.image for one in images]), torch.full((len(images),), UNKNOWN))
+    return Pictures(batch, parts)
 
 
-def _doubt(one: Framed) -> str | None:
-    """Tell why an image is no digit: by its form, or because it looks like none; None if it may be one."""
-    height, width = one.image.shape[1:]
-    if one.doubt or len(one.image) != 1 or not (one.anew or height == width == SIDE) or min(height, width) < SIDE:
-        return one.doubt
-    top, left = (height - SIDE) // 2, (width - SIDE) // 2  # framed digits lie in the middle of larger images
-    middle = one.image[None, :, top : top + SIDE, left : left + SIDE]
-    return UNLIKE if unlike_a_digit(middle)[0] else None
+def _doubts(images: list[Framed]) -> list[str | None]:
+    """Tell why each image is no digit: by its form, or because it looks like none; None if it may be one."""
+    doubts = [one.doubt for one in images]
+    asked = [i for i, one in enumerate(images) if one.doubt is None and _is_framed(one)]
+    if asked:
+        unlike = unlike_a_digit(torch.stack([_middle(images[i].image) for i in asked]))
+        for i, is_unlike in zip(asked, unlike, strict=True):
+            doubts[i] = UNLIKE if is_unlike else None
+    return doubts
+
+
+def _is_framed(one: Framed) -> bool:
+    """Tell if an image is a grey digit framed as MNIST's, by us or by its dataset."""
+    channels, height, width = one.image.shape
+    return channels == 1 and min(height, width) >= SIDE and (one.anew or height == width == SIDE)
+
+
+def _middle(image: Tensor) -> Tensor:
+    """Cut out the middle of a larger image, where a framed digit lies: [1, 28, 28]."""
+    top, left = (image.shape[1] - SIDE) // 2, (image.shape[2] - SIDE) // 2
+    return image[:, top : top + SIDE, left : left + SIDE]
 
 
 class _How(NamedTuple):

@@ -11,14 +11,12 @@ from torch import Tensor
 from saccade.errors import InputError
 from saccade.images.config import Shape
 from saccade.images.digits_apart import Mark, marks, stroke_width
+from saccade.images.extent import extent
 from saccade.images.ink import find_ink
 from saccade.images.picture_files import decode, open_image, visible
 
-BOX, FIELD = 20, 28
+BOX = 20
 """MNIST's framing: the digit fills a box of 20x20 pixels, its centre of mass in the middle of 28x28."""
-
-FAINTEST = 16
-"""Grey levels, of 255, between the paper and the darkest ink of an unfinished picture; with less there is no ink."""
 
 STROKE = 2.5
 """Smallest width of a line, in pixels of the box."""
@@ -115,8 +113,7 @@ def _thicken(ink: np.ndarray) -> np.ndarray:
     if grow == 0:
         return wide
     wide = np.asarray(Image.fromarray(wide).filter(ImageFilter.MaxFilter(2 * grow + 1)))
-    rows, columns = np.flatnonzero((wide > 127).any(axis=1)), np.flatnonzero((wide > 127).any(axis=0))
-    return wide[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return wide[extent(wide > 127)]
 
 
 def _frame(ink: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from saccade.errors import InputError
+from saccade.images.extent import extent
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 """Formats that are opened. Some of pillow's other formats start external programs."""
@@ -85,11 +86,10 @@ def visible(image: Image.Image, path: Path) -> np.ndarray:
         return pixels
     inked = np.asarray(image.convert("RGBA"))
     opaque = inked[..., 3] > 127
-    rows, columns = np.flatnonzero(opaque.any(axis=1)), np.flatnonzero(opaque.any(axis=0))
-    if not len(rows):
+    if not opaque.any():
         return pixels
     if opaque.mean() > 0.5:
-        return pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        return pixels[extent(opaque)]
     if inked[opaque][:, :3].mean() <= 127:
         return pixels
     return (inked[..., :3] * (inked[..., 3:] / 255)).round().astype(np.uint8)  # on black

@@ -112,7 +112,7 @@ def tomls() -> Iterator[Case]:
 
 
 def run_folders() -> Iterator[Case]:
-    """What claims to be a run, in both formats of run.json."""
+    """Bytes that claim to be a run, in both formats of run.json."""
     settings = to_dict(default_run("glimpse", SPEC))
     honest = {"format": 1, **settings, "facts": {}, "classes": ["a", "b"]}
     honest["shape"] = {"channels": 1, "height": 28, "width": 28, "classes": 2}

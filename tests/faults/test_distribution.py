@@ -1,4 +1,4 @@
-"""What is shipped works alone: wheel and source distribution are built, and the commands run from the wheel.
+"""The shipped packages work alone: wheel and source distribution are built, and the commands run from the wheel.
 
 A user's own folders and files have the names of Saccade's parts; they stay out of its way.
 """

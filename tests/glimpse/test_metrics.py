@@ -1,4 +1,4 @@
-"""What an evaluation of RAM measures: one row an image, and a report that is right on outputs made by hand."""
+"""The metrics of an evaluation of RAM: one row an image, and a report that is right on outputs made by hand."""
 
 import math
 from typing import Any

@@ -43,7 +43,7 @@ def machine() -> str:
 
 @pytest.fixture(scope="module")
 def outputs() -> Iterator[Any]:
-    """What the shipped networks gave in commit dd67958; `ram-mnist`: since it was trained on distorted digits."""
+    """Outputs of the shipped networks in commit dd67958; `ram-mnist`: since it was trained on distorted digits."""
     with safetensors.safe_open(WRITTEN / "outputs.safetensors", "pt") as file:
         yield file
 

@@ -94,7 +94,7 @@ def made(case: Case, examples: int = 4, *, double: bool = False) -> tuple[AnyCor
 
 
 def equal(a: Any, b: Any) -> bool:
-    """Whether two trees are the same bit for bit; NaN equals NaN."""
+    """Tell if two trees are the same bit for bit; NaN equals NaN."""
     one, other = (named_tensors(map_tensors(torch.nan_to_num, tree)) for tree in (a, b))
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 

@@ -1,0 +1,1 @@
+"""Words: vocabularies, subwords, beam search, sampling and BLEU, for systems that write."""

@@ -14,7 +14,6 @@ from saccade.recurrent.cells import HiddenState, LSTMState, hidden_of
 from saccade.recurrent.core import RecurrentCore
 from saccade.recurrent.shared_weights import affine, compute_type
 from saccade.recurrent.soft_attention import AdditiveAttention, Attended, DotProductAttention, Memory
-from saccade.recurrent.tree import take
 from saccade.recurrent.unroll import unroll
 from saccade.translate.config import Config
 from saccade.translate.encoder import CELLS, Encoder
@@ -79,7 +78,7 @@ class Entered(RecurrentCore[Any, DecoderState, Read, Step]):
         return Step(vector, read.weights, target), DecoderState(cell, vector, torch.ones_like(state.begun))
 
 
-class Translator(RecurrentCore[Words, DecoderState, Read, Any]):
+class EncoderDecoder(RecurrentCore[Words, DecoderState, Read, Any]):
     """Read a sentence once, and write its translation, a symbol a step. Context: `Source`. Outputs: `Written`."""
 
     def __init__(self, config: Config, symbols: int) -> None:
@@ -152,7 +151,7 @@ class Translator(RecurrentCore[Words, DecoderState, Read, Any]):
 class Writer(RecurrentCore[Tensor, DecoderState, Read, Step]):
     """The network as a search steps it: its inputs are symbols [B]."""
 
-    def __init__(self, core: Translator) -> None:
+    def __init__(self, core: EncoderDecoder) -> None:
         super().__init__()
         self.core = core
 

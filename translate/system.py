@@ -14,7 +14,9 @@ from saccade.recurrent.sequence import masked_sum
 from saccade.translate.config import Config, TranslateData, TranslateFacts
 from saccade.translate.model import EncoderDecoder
 from saccade.translate.pairs import Pairs, Source, Words, Written
+from saccade.translate.picture import picture
 from saccade.translate.source import PairSource
+from saccade.translate.translator import Translator
 from saccade.words.output_layer import smoothed_loss
 from saccade.words.symbols import BEGIN, PAD
 
@@ -98,10 +100,12 @@ class TranslateSystem(System[TranslateData, Config, Pairs, TranslateFacts, Writt
         """Return the number of examples in a batch of an evaluation."""
         return 100
 
+    def trained(self) -> type[Translator]:
+        """Return the class of a trained network."""
+        return Translator
+
     def picture(self, trace: Trace, t: float, example: int) -> Pixels:
         """Draw the alignment matrix so far."""
-        from saccade.translate.picture import picture
-
         return picture(trace, t, example)
 
 

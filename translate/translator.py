@@ -87,7 +87,7 @@ class Translator(Trained[Config, Pairs, TranslateFacts]):
 
         found = self._in_batches(encoded, max(1, ROWS // beams), search)
         pairs = zip(read, found, strict=True)
-        return [Translation(a, own[0].text, own[:candidates], self.subwords.unknown(a)) for a, own in pairs]
+        return [Translation(a, own[0].text, own[:candidates], self._unknown(a)) for a, own in pairs]
 
     def sample(
         self, sentences: str | Sequence[str], *, seed: int = 0, temperature: float = 1.0, nucleus: float = 1.0
@@ -114,7 +114,7 @@ class Translator(Trained[Config, Pairs, TranslateFacts]):
             return [self.subwords.decode(one) for one in drawn]
 
         texts = self._in_batches(encoded, ROWS, draw)
-        return [Translation(a, text, [], self.subwords.unknown(a)) for a, text in zip(read, texts, strict=True)]
+        return [Translation(a, text, [], self._unknown(a)) for a, text in zip(read, texts, strict=True)]
 
     def trace(self, sentences: str | Sequence[str], translations: Sequence[str] | None = None) -> Trace:
         """Return what the network did as it wrote translations: its own by default, or given ones."""
@@ -163,6 +163,10 @@ class Translator(Trained[Config, Pairs, TranslateFacts]):
                 found = f"no letter of it in sentence {number:,}, {shown(sentence, 60)}"
                 raise InputError(f"a sentence in the script of {self.facts.source}", found, "give another sentence")
         return read, encoded
+
+    def _unknown(self, sentence: str) -> list[str]:
+        """Return the words of a sentence that hold unknown letters, as they were given."""
+        return [word for word in dict.fromkeys(sentence.split()) if self.subwords.unknown(self._lowered(word))]
 
     def _lowered(self, sentence: str) -> str:
         return sentence if self.facts.lower == "none" else sentence.lower()

@@ -69,12 +69,7 @@ def add(
     """
     into = into or _source_tree()
     target = into / name
-    if not NAME.fullmatch(name):
-        raise InputError("a name of small letters, digits and hyphens", repr(name), "choose another name")
-    if target.exists() and not replace:
-        raise InputError("a new name", f"{target}, which exists", "give --replace, or another name")
-    if target.exists() and not (target / WEIGHTS).is_file():  # --replace would remove whatever is there
-        raise InputError("a shipped network to replace", f"something else at {target}", "choose another name")
+    _check_name(name, target, replace)
     folder = open_run(run)
     snapshot, metrics = _finished(folder), _metrics(folder)
     _check_step(folder, snapshot, metrics)
@@ -92,6 +87,16 @@ def add(
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return target
+
+
+def _check_name(name: str, target: Path, replace: bool) -> None:
+    """Check that a shipped network can have that name and folder."""
+    if not NAME.fullmatch(name):
+        raise InputError("a name of small letters, digits and hyphens", repr(name), "choose another name")
+    if target.exists() and not replace:
+        raise InputError("a new name", f"{target}, which exists", "give --replace, or another name")
+    if target.exists() and not (target / WEIGHTS).is_file():  # --replace would remove whatever is there
+        raise InputError("a shipped network to replace", f"something else at {target}", "choose another name")
 
 
 def _write(

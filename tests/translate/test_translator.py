@@ -10,6 +10,7 @@ import torch
 import saccade
 from saccade.errors import InputError
 from saccade.pipeline.trained import open_trained
+from saccade.translate.config import SPEC
 from saccade.translate.picture import align, picture
 from saccade.translate.scores import Judged, by_length, scores
 from saccade.translate.translator import Translator
@@ -38,7 +39,7 @@ def test_the_language_is_learned(network: Translator) -> None:
     assert metrics["perplexity"] < 1.5
     assert metrics["signature"].startswith("nrefs:1|case:mixed")
     assert wrote == [str(network.folder.path / "metrics-validation.json")]
-    for metric in saccade.pipeline.systems.spec("translate").metrics:
+    for metric in SPEC.metrics:
         assert metric.value(metrics) is not None
 
 

@@ -40,9 +40,7 @@ class Encoder(RecurrentCore[GeneratorState, CoreState, Prepared, Posterior]):
     def prepare(self, context: Context) -> Prepared:
         return self.draw.prepare(context)
 
-    def forward(
-        self, inputs: GeneratorState, state: CoreState, context: Prepared
-    ) -> tuple[Posterior, CoreState]:
+    def forward(self, inputs: GeneratorState, state: CoreState, context: Prepared) -> tuple[Posterior, CoreState]:
         mu, log_sigma, window, encoder = self.draw.infer(inputs, state, context)
         return Posterior(mu, log_sigma, window), encoder
 

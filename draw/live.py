@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from saccade.draw.config import Config
-from saccade.draw.live_finish import FinishRequest, Finishing
+from saccade.draw.live_finish import Finishing, FinishRequest
 from saccade.draw.loss import divergence
 from saccade.draw.model import Context, Draw
 from saccade.errors import InputError

@@ -28,8 +28,7 @@ HEADERS = {
 }
 
 ASKED = (
-    "This studio asks for its token. Open the address that `saccade studio` printed, "
-    "or add ?token=... to this one.\n"
+    "This studio asks for its token. Open the address that `saccade studio` printed, or add ?token=... to this one.\n"
 )
 
 

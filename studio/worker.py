@@ -121,7 +121,8 @@ class Worker:
             return
         try:
             steps = [work.step for work in works if work.step is not None]
-            parts = [map_tensors(_joined, *(step[k] for step in steps)) for k in (1, 2, 3)]
+            trees: list[list[Any]] = [[step[k] for step in steps] for k in (1, 2, 3)]
+            parts = [map_tensors(_joined, *tree) for tree in trees]
             output, state = _one(steps[0][0], *parts)
         except Exception:  # one of them may be at fault: each alone, so that only its own page hears of it
             for work in works:

@@ -132,6 +132,7 @@ class DrawPanel {
     const { bar, progress } = this.part;
     try {
       for await (const event of this.studio.ask("finish", request, signal)) {
+        if (event.phase === "drawing") continue;
         if (event.phase === "refining") {
           Object.assign(bar, { hidden: false, max: event.of, value: event.done });
           continue;

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from saccade.errors import InputError
-from saccade.pipeline.checkpoint.atomic_files import write_json, write_whole
 from saccade.json_types import Record
+from saccade.pipeline.checkpoint.atomic_files import write_json, write_whole
 from saccade.pipeline.graph import Graph
 from saccade.pipeline.onnx_scan import MARK, scan
 from saccade.recurrent.core import AnyCore
@@ -211,8 +211,14 @@ class Session:
 
     def __call__(self, **trees: Any) -> dict[str, np.ndarray]:
         """Run it on trees by their names (inputs, state, context), or on what it returned as `after`."""
-        given = trees.pop("after", {})
-        feed = {name.replace("after", "state", 1): value.detach().numpy() if isinstance(value, Tensor) else value for name, value in given.items()}
+        given = {
+            name: value.detach().numpy() if isinstance(value, Tensor) else value
+            for name, value in trees.pop("after", {}).items()
+        }
+        feed = {
+            name.replace("after", "state", 1): value.detach().numpy() if isinstance(value, Tensor) else value
+            for name, value in given.items()
+        }
         for prefix, tree in trees.items():
             feed |= {name: leaf.detach().numpy() for name, leaf in named_tensors(tree, prefix).items()}
         feed = {name: value for name, value in feed.items() if name in self.inputs}

@@ -20,7 +20,7 @@ def scan(step: Any, initial: Mapping[str, np.ndarray]) -> Any:
     Returns:
         A model with inputs `inputs...` [T, B, ...] and `context...`, and outputs `outputs...` [T, B, ...], `after...`.
     """
-    from onnx import helper, numpy_helper
+    from onnx import helper
 
     inner, inputs = step.graph, {item.name: item for item in step.graph.input}
     sequence = [name for name in inputs if name.startswith("inputs")]
@@ -36,17 +36,16 @@ def scan(step: Any, initial: Mapping[str, np.ndarray]) -> Any:
         ],
         "step",
         [_value(inputs[name], f"step.{name}") for name in (*states, *sequence)],
-        [_value(item, f"step.{item.name}") for group in (after, outputs) for item in inner.output if item.name in group],
+        [
+            _value(item, f"step.{item.name}")
+            for group in (after, outputs)
+            for item in inner.output
+            if item.name in group
+        ],
     )
-    nodes, constants = [], [item for item in inner.initializer if item.name not in own]
-    constants += [_value(item, f"constant.{item.name}") for item in passed]
-    nodes.append(helper.make_node("Shape", [sequence[0]], ["batch"], start=1, end=2))
-    for name in states:
-        value = initial[name]
-        constants.append(numpy_helper.from_array(value, f"initial.{name}"))
-        constants.append(numpy_helper.from_array(np.array(value.shape[1:], np.int64), f"shape.{name}"))
-        nodes.append(helper.make_node("Concat", ["batch", f"shape.{name}"], [f"whole.{name}"], axis=0))
-        nodes.append(helper.make_node("Expand", [f"initial.{name}", f"whole.{name}"], [f"begin.{name}"]))
+    nodes, begins = _beginnings(sequence[0], {name: initial[name] for name in states})
+    constants = [item for item in inner.initializer if item.name not in own]
+    constants += [*begins, *(_value(item, f"constant.{item.name}") for item in passed)]
     loop = helper.make_node(
         "Scan", [*(f"begin.{name}" for name in states), *sequence], [*after, *outputs], num_scan_inputs=len(sequence)
     )
@@ -63,6 +62,24 @@ def scan(step: Any, initial: Mapping[str, np.ndarray]) -> Any:
     model = helper.make_model(graph, opset_imports=step.opset_import, ir_version=step.ir_version)
     helper.set_model_props(model, {"made_by": MARK})
     return model
+
+
+def _beginnings(sequence: str, initial: Mapping[str, np.ndarray]) -> tuple[list[Any], list[Any]]:
+    """Return nodes and constants that expand the initial state to the batch of `sequence` [T, B, ...]."""
+    from onnx import helper, numpy_helper
+
+    nodes, constants = [helper.make_node("Shape", [sequence], ["batch"], start=1, end=2)], []
+    for name, value in initial.items():
+        constants.append(numpy_helper.from_array(value, f"initial.{name}"))
+        constants.append(numpy_helper.from_array(np.array(value.shape[1:], np.int64), f"shape.{name}"))
+        nodes.append(helper.make_node("Concat", ["batch", f"shape.{name}"], [f"whole.{name}"], axis=0))
+        nodes.append(helper.make_node("Expand", [f"initial.{name}", f"whole.{name}"], [f"begin.{name}"]))
+    return nodes, constants
+
+
+def _in_order(items: Any, names: tuple[str, ...]) -> list[Any]:
+    by_name = {item.name: item for item in items}
+    return [by_name[name] for name in names]
 
 
 def _renamed(node: Any, own: set[str]) -> Any:

@@ -82,8 +82,8 @@ export class Player {
   #tick(now) {
     this.frame = null;
     if (!this.playing) return;
-    const passed = ((now - this.last) / 1000 / this.seconds) * this.speed;
-    this.last = now;
+    const passed = (Math.max(0, now - this.last) / 1000 / this.seconds) * this.speed;
+    this.last = Math.max(now, this.last);
     const limit = Math.max(0, this.count - 1);
     if (this.glides && !calm()) this.t = Math.min(this.t + passed, limit);
     else {

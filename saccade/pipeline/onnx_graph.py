@@ -144,6 +144,10 @@ def _recorded(flat: nn.Module, leaves: dict[str, Tensor], out_names: list[str]) 
             verbose=False,
         )
     model = program.model_proto
+    fixed = [item.name for item in model.graph.input if not item.type.tensor_type.shape.dim[0].dim_param]
+    if fixed:
+        do = "use x.shape[0], not len(x), and no chunk along the batch in the core"
+        raise InputError("a core for batches of any size", f"one that fixes the size of {fixed[0]}", do)
     for node in model.graph.node:  # they tell where in the source a node comes from: paths of this machine
         del node.metadata_props[:]
         node.doc_string = ""

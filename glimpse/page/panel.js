@@ -3,7 +3,7 @@
 import { Bars, percent } from "../../kit/bars.js";
 import { copyable, h, latest, parts } from "../../kit/dom.js";
 import { Pad } from "../../kit/pad.js";
-import { fromBase64, paint, readPicture, toBase64 } from "../../kit/pixels.js";
+import { fromBase64, paint, picture, readPicture, toBase64 } from "../../kit/pixels.js";
 import { Player } from "../../kit/player.js";
 import { clean, clutter } from "./clutter.js";
 import { Stage, drawGaze } from "./stage.js";
@@ -17,7 +17,10 @@ export async function mount(root, studio) {
   const look = new Look(part, studio);
   copyable(root, studio.say);
   await look.loadExamples();
-  look.facts().catch((error) => studio.say(error.message, true));
+  look.facts().then(
+    () => { if (look.pad.isEmpty && !look.image) look.take(3); }, // something to see at once
+    (error) => studio.say(error.message, true),
+  );
   return { leave: () => look.player.pause() };
 }
 
@@ -126,7 +129,7 @@ class Look {
     this.part.digits.hidden = !several;
     this.part.digits.replaceChildren(
       ...(several ? digits : []).map(({ image }, index) => {
-        const canvas = h("canvas", { class: "pixels", width: 28, height: 28, style: "" });
+        const canvas = h("canvas", { class: "pixels" });
         paint(canvas, image, 28, 28);
         return h("button", {
           type: "button", "aria-pressed": index === 0, "aria-label": `Digit ${index + 1} of ${digits.length}`,
@@ -147,6 +150,7 @@ class Look {
     this.pieces = Math.min(16, this.pieces + more);
     this.network = this.pieces ? CLUTTERED : PLAIN;
     this.part.clean.hidden = !this.pieces;
+    this.#command();
     this.placed ??= clean(this.digits[this.chosen].image);
     return this.#begin();
   }
@@ -227,7 +231,7 @@ class Look {
       { policy: "random", seed: this.seed },
       { policy: "learned", places: this.otherPlaces },
     ];
-    const names = [this.places.some(Boolean) ? "your gaze" : "its own gaze", "a fixed scan", "random places", `the gaze over another ${other.label}`];
+    const names = [this.places.some(Boolean) ? "your gaze" : "its own gaze", "a fixed scan", "random places", `another image's gaze (a ${other.label})`];
     const all = gazes.map(() => []);
     const request = { network: this.network, image: toBase64(this.image), gazes, glimpses };
     for await (const { t, gazes: seen } of this.studio.ask("look", request, signal)) {
@@ -335,7 +339,9 @@ class Look {
   /** Save what is read, so that the command line reads the same. */
   #save() {
     if (this.pad.isEmpty) return this.studio.say("There is nothing on the pad yet.");
-    const { canvas } = this.pad.photo ?? this.pad.raster(280);
+    const { canvas } = this.network === CLUTTERED
+      ? { canvas: picture(this.image, this.side, this.side) }
+      : (this.pad.photo ?? this.pad.raster(280));
     return canvas.toBlob((blob) => {
       const address = URL.createObjectURL(blob);
       h("a", { href: address, download: "digit.png" }).click();
@@ -344,6 +350,7 @@ class Look {
   }
 
   #command() {
-    this.part.command.textContent = "saccade glimpse read digit.png --gif gaze.gif";
+    const other = this.network === CLUTTERED ? ` --run ${CLUTTERED} --as-is` : "";
+    this.part.command.textContent = `saccade glimpse read digit.png${other} --gif gaze.gif`;
   }
 }

@@ -29,5 +29,5 @@ export class Bars {
 
 export function percent(part) {
   if (part >= 0.995 && part < 0.9995) return `${(100 * part).toFixed(1)}%`;
-  return part > 0 && part < 0.005 ? "<1%" : `${Math.round(100 * part)}%`;
+  return part >= 0.0005 && part < 0.005 ? "<1%" : `${Math.round(100 * part)}%`;
 }

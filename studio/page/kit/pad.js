@@ -70,7 +70,7 @@ export class Pad {
   #down(event) {
     if (event.button !== 0 || this.pointer != null) return;
     event.preventDefault();
-    this.canvas.focus({ preventScroll: true });
+    this.canvas.focus({ preventScroll: true, focusVisible: false });
     this.canvas.setPointerCapture(event.pointerId);
     this.pointer = event.pointerId;
     this.cursor.shown = false;

@@ -10,6 +10,7 @@ import typer
 from saccade.bench import commands as bench
 from saccade.cores import commands as cores
 from saccade.shipped import commands as shipped
+from saccade.studio import commands as studio
 from saccade.tables import commands as tables
 from saccade.terminal.exit import OneLineFailures
 from saccade.terminal.groups import with_systems
@@ -37,7 +38,8 @@ def _build() -> typer.Typer:
     app = typer.Typer(cls=with_systems(OneLineFailures), help=ABOUT, no_args_is_help=True)
     app.callback()(saccade)
     app.add_typer(shipped.app, name="models")
-    for command in (shipped.samples, tables.reproduce, cores.gradients, cores.cores, bench.benchmark, bench.report):
+    own = (shipped.samples, studio.studio, studio.export, tables.reproduce)
+    for command in (*own, cores.gradients, cores.cores, bench.benchmark, bench.report):
         app.command()(command)
     return app
 

@@ -102,6 +102,7 @@ class Posterior:
         size = config.steps, len(context.images), config.latent
         self.shift = torch.zeros(size, device=given.device, requires_grad=True)  # a
         self.log_scale = torch.zeros(size, device=given.device, requires_grad=True)  # b
+        self.optimizer = torch.optim.Adam([self.shift, self.log_scale], RATE)
 
     def draw(self) -> tuple[Step, Tensor]:
         """Sample: return the steps, with mu and log sigma of the refined q, and the latents z [T, B, Z]."""
@@ -119,8 +120,7 @@ class Posterior:
         return (nats * self.given).flatten(1).sum(1), objective.divergence(step.mu, step.log_sigma).sum(0)
 
     def refine(self, refinements: int) -> Tensor:
-        """Improve the bound of every ending separately; return the bounds before refinement [B]."""
-        optimizer = torch.optim.Adam([self.shift, self.log_scale], RATE)
+        """Improve the bound of every ending separately; return the bounds before refinement [B]. It may be repeated."""
         with torch.no_grad():
             wrong, kl = self.explain(self.draw()[0])
             before = wrong + kl
@@ -129,7 +129,7 @@ class Posterior:
             self.shift.grad, self.log_scale.grad = torch.autograd.grad(
                 wrong.sum() + kl.sum(), (self.shift, self.log_scale)
             )
-            optimizer.step()
+            self.optimizer.step()
         return before
 
 
@@ -156,8 +156,8 @@ def complete(
     Returns:
         The trace, with `Ending` as outputs and the image as batch, and the measures of each ending.
     """
-    tried = math.ceil(2 * count / len(facts.classes)) * len(facts.classes) if config.labelled else count
-    labels = torch.arange(tried) % len(facts.classes) if config.labelled else torch.full((tried,), -1)
+    labels = tried_labels(config, facts, count)
+    tried = len(labels)
     device = core.generator.canvas.device
     context = Context(image.to(device).expand(tried, -1, -1, -1), labels.to(device))
     holes = given.to(device).expand(tried, 1, -1, -1)
@@ -172,6 +172,13 @@ def complete(
     ending = Ending(*(part[:, best] for part in (step.canvas, step.write, step.log_scale, mask)))
     batch = ImageBatch(context.images[best], labels[best.cpu()])
     return Trace("draw", ending, Episode(None, None), batch, facts), Fit(*(part[best] for part in fit))
+
+
+def tried_labels(config: Config, facts: ImageFacts, count: int) -> Tensor:
+    """Return the labels of the endings to try for `count`: all classes equally often, at least twice as many; or -1."""
+    if not config.labelled:
+        return torch.full((count,), -1)
+    return torch.arange(math.ceil(2 * count / len(facts.classes)) * len(facts.classes)) % len(facts.classes)
 
 
 def _kept(step: Step, wrong: Tensor, context: Context, given: Tensor, config: Config) -> tuple[Tensor, Tensor]:

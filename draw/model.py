@@ -145,7 +145,7 @@ class Generator(RecurrentCore[Tensor, GeneratorState, Tensor | None, Stroke]):
         h, decoder = self.decoder(z, state.decoder)  # (7) h_dec = RNN_dec(h_dec, z)
         written, window = self.write(h)
         canvas = state.canvas + written  # (8) c_t = c_{t-1} + write(h_dec)
-        return Stroke(canvas, window, self.log_scale.expand(len(canvas), -1)), GeneratorState(canvas, decoder)
+        return Stroke(canvas, window, self.log_scale.expand(canvas.shape[0], -1)), GeneratorState(canvas, decoder)
 
 
 class Draw(RecurrentCore[Tensor, State, Prepared, Step]):
@@ -175,16 +175,22 @@ class Draw(RecurrentCore[Tensor, State, Prepared, Step]):
         return State(self.encoder.detach(state.encoder), self.generator.detach(state.generator))
 
     def forward(self, inputs: Float[Tensor, "B Z"], state: State, context: Prepared) -> tuple[Step, State]:
+        mu, log_sigma, window, encoder = self.infer(state.generator, state.encoder, context)  # (1) to (5)
+        z = mu + log_sigma.exp() * inputs  # (6) z ~ Q(Z | h_enc)
+        stroke, generator = self.generator(z, state.generator, context.labels)  # (7), (8)
+        return Step(stroke.canvas, stroke.write, stroke.log_scale, window, mu, log_sigma), State(encoder, generator)
+
+    def infer(
+        self, drawn: GeneratorState, encoder: CoreState, context: Prepared
+    ) -> tuple[Float[Tensor, "B Z"], Float[Tensor, "B Z"], Float[Tensor, "B 6"], CoreState]:
+        """Return mu and log sigma of Q(z_t | h_enc), the window that is read, and the encoder's new state."""
         x, label = context
-        h_dec = hidden_of(state.generator.decoder)
-        error = x - torch.sigmoid(state.generator.canvas)  # (3) x^ = x - sigma(c_{t-1})
+        h_dec = hidden_of(drawn.decoder)
+        error = x - torch.sigmoid(drawn.canvas)  # (3) x^ = x - sigma(c_{t-1})
         r, window = self.read(x, error, h_dec)  # (4) r = read(x, x^, h_dec)
         seen = [r, h_dec] if label is None else [r, h_dec, label]
-        h_enc, encoder = self.encoder(torch.cat(seen, dim=1), state.encoder)  # (5) h_enc = RNN_enc(h_enc, [r, h_dec])
-        mu, log_sigma = self.latents(h_enc)  # (1), (2)
-        z = mu + log_sigma.exp() * inputs  # (6) z ~ Q(Z | h_enc)
-        stroke, generator = self.generator(z, state.generator, label)  # (7), (8)
-        return Step(stroke.canvas, stroke.write, stroke.log_scale, window, mu, log_sigma), State(encoder, generator)
+        h_enc, encoder = self.encoder(torch.cat(seen, dim=1), encoder)  # (5) h_enc = RNN_enc(h_enc, [r, h_dec])
+        return *self.latents(h_enc), window, encoder  # (1), (2)
 
     def latents(self, h_enc: Float[Tensor, "B H"]) -> tuple[Float[Tensor, "B Z"], Float[Tensor, "B Z"]]:
         """Compute mu = W(h_enc) and log sigma = W(h_enc), equations 1 and 2."""

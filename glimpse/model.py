@@ -112,7 +112,7 @@ class RAM(RecurrentCore[GlimpseInputs, State, PreparedImages | Tensor, Any]):
             sample = mean.detach() + inputs.std[:, None] * inputs.noise  # l_t ~ N(f_l(h_{t-1}), std), section 3.1
             location = torch.where(chosen[:, None], sample, inputs.forced).clamp(-1, 1)
             patches = self.retina(context, location)  # rho(x, l_t), figure 1A
-            extents = self.extents.expand(len(location), -1, -1)
+            extents = self.extents.expand(location.shape[0], -1, -1)
         where = location if origin is None else location - origin
         g = self.glimpse(patches.flatten(1), where)  # g_t = f_g(x, l_t), figure 1B
         _, core_state = self.core(g, core_state, None)  # h_t = f_h(h_{t-1}, g_t), figure 1C
@@ -184,7 +184,7 @@ class RAM(RecurrentCore[GlimpseInputs, State, PreparedImages | Tensor, Any]):
     ) -> Float[Tensor, "T B"] | Float[Tensor, "T B K"]:
         """Return b_t: from every state, or the rewards of the greedy answer."""
         if greedy is not None:
-            return rewards_by_class(greedy, self.config).expand(len(steps.before), -1, -1)
+            return rewards_by_class(greedy, self.config).expand(steps.before.shape[0], -1, -1)
         if self.config.baseline == "greedy" and torch.is_grad_enabled():
             do = "set detach_every to 0, or choose another baseline"
             raise InputError('an uncut unroll for baseline = "greedy"', "detach_every (or lengths, or on_state)", do)

@@ -72,7 +72,7 @@ class Retina:
             images = F.pad(images, (self.border,) * 4)
         pixels = images.flatten(1)
         size = torch.tensor((self.width, self.height), device=images.device, dtype=torch.float32)
-        rows = torch.arange(len(images), device=images.device)[:, None] * pixels.shape[1]
+        rows = torch.arange(images.shape[0], device=images.device)[:, None] * pixels.shape[1]
         return PreparedImages(pixels, size, rows)
 
     def corners(self, images: PreparedImages, location: Float[Tensor, "B 2"], side: int) -> Int64[Tensor, "B 2"]:
@@ -86,8 +86,8 @@ class Retina:
         seen = []
         for side, window, pool in zip(self.sides, windows, self._pool(images.pixels), strict=True):
             if side != self.patch:  # average (side / g)^2 pixels: a row of cells is one row of the product
-                window = window.reshape(len(location) * self.channels * self.patch, -1) @ pool
-            seen.append(window.reshape(len(location), self.channels, self.patch, self.patch))
+                window = window.reshape(location.shape[0] * self.channels * self.patch, -1) @ pool
+            seen.append(window.reshape(location.shape[0], self.channels, self.patch, self.patch))
         return torch.stack(seen, dim=1) if len(seen) > 1 else seen[0][:, None]
 
     def _rows(self, images: PreparedImages, location: Tensor) -> list[Tensor]:

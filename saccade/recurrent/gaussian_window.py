@@ -92,8 +92,9 @@ def filterbanks(
         filters_x = filterbank(window.x, window.stride, window.sigma, count, width)
         return filterbank(window.y, window.stride, window.sigma, count, height), filters_x
     stride, sigma = window.stride.repeat(2), window.sigma.repeat(2)
-    filters_y, filters_x = filterbank(torch.cat([window.y, window.x]), stride, sigma, count, width).chunk(2)
-    return filters_y, filters_x
+    both = filterbank(torch.cat([window.y, window.x]), stride, sigma, count, width)
+    batch = window.y.shape[0]  # not by `chunk`, which fixes the batch in a recorded graph
+    return both[:batch], both[batch:]
 
 
 class _Read(torch.autograd.Function):

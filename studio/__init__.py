@@ -1,0 +1,1 @@
+"""The studio: a page in the browser where every system shows what it does, live; and the same page as static files."""

@@ -1,0 +1,129 @@
+"""The page in headless Chromium: drawn on with real pointer events, dragged, played by keys, at every size."""
+
+import time
+
+import pytest
+
+from tests.studio.browser import Browser
+from tests.studio.running import SEVEN, Studio, serious
+
+PAD = ".panel-glimpse canvas.pad"
+LOOKED = "document.querySelectorAll('.timeline li').length === {} && document.querySelectorAll('.others figure').length === 4"
+ANSWER = "document.querySelector('.panel-glimpse .answer').textContent"
+DRAWN = "document.querySelectorAll('.tile').length === {} && document.querySelectorAll('.chart span').length > 5"
+
+
+def clean(browser: Browser, studio: Studio) -> None:
+    """Check that the page said nothing on the console and asked nobody else."""
+    assert browser.console == []
+    own = (studio.origin, studio.talk, "data:", "blob:", "about:")
+    assert [url for url in browser.requests if not url.startswith(own)] == []
+
+
+def draw_seven(browser: Browser, studio: Studio) -> None:
+    """Open Look, draw a seven, and wait until it is read."""
+    browser.size(1400, 900)
+    browser.open(studio.url, "glimpse")
+    browser.wait(LOOKED.format(7))  # of the example that it begins with
+    browser.draw(PAD, SEVEN)
+    browser.wait(f"{LOOKED.format(7)} && {ANSWER}.startsWith('7')")
+
+
+def test_reads_a_digit_that_is_drawn_and_steps(browser: Browser, studio: Studio) -> None:
+    draw_seven(browser, studio)
+    browser.wait(f"/^7, \\d+%.* after 7 glimpses/.test({ANSWER})")  # it has played to the end
+    assert int(browser.run("document.querySelector('.stage').dataset.firstGlimpseMs")) < 5000
+    browser.click(".player button:nth-of-type(1)")
+    assert "after 6 glimpses" in browser.run(ANSWER)
+    browser.run("document.querySelector('.panel-glimpse .player input').focus()")
+    browser.key("ArrowLeft")
+    assert "after 5 glimpses" in browser.run(ANSWER)
+    browser.click(".player button:nth-of-type(2)")  # play
+    browser.wait(f"{ANSWER}.includes('after 7 glimpses')")
+    clean(browser, studio)
+
+
+def test_a_glimpse_that_is_dragged_changes_the_belief(browser: Browser, studio: Studio) -> None:
+    draw_seven(browser, studio)
+    browser.wait(f"/after 7 glimpses/.test({ANSWER})")
+    places = "[...document.querySelectorAll('.timeline button')].map((one) => one.textContent).join()"
+    before, handle = browser.run(places), ".handle:nth-of-type(2)"
+    browser.box(".stage canvas")  # into view
+    box = "(() => { const b = document.querySelector(%r).getBoundingClientRect(); return [b.left, b.top, b.width]; })()"
+    stage, own = browser.run(box % ".stage canvas"), browser.run(box % handle)
+    start = (own[0] + own[2] / 2, own[1] + own[2] / 2)
+    corner = (stage[0] + 0.95 * stage[2], stage[1] + 0.95 * stage[2])
+    browser.drag([start, ((start[0] + corner[0]) / 2, (start[1] + corner[1]) / 2), corner])
+    browser.wait(f"{places} !== {before!r}")
+    assert not browser.run("document.querySelector('[data-part=reset]').hidden")
+    assert "own" in browser.run(f"document.querySelector({handle!r}).className")
+    browser.run(f"document.querySelector({handle!r}).focus()")
+    browser.key("Delete")  # back to the policy
+    browser.wait(f"{places} === {before!r}")
+    clean(browser, studio)
+
+
+def test_draws_by_keys_and_looks_less_often_and_through_clutter(browser: Browser, studio: Studio) -> None:
+    browser.size(1400, 900)
+    browser.open(studio.url, "glimpse")
+    browser.wait(LOOKED.format(7))
+    browser.click("[data-part=clear]")
+    browser.run(f"document.querySelector({PAD!r}).focus()")
+    browser.key("ArrowUp", times=7)
+    browser.key(" ", " ")
+    browser.key("ArrowDown", times=14)
+    browser.key(" ", " ")
+    browser.wait(f"{LOOKED.format(7)} && {ANSWER}.startsWith('1')")
+    slider = "document.querySelector('[data-part=glimpses]')"
+    browser.run(f"{slider}.value = 3; {slider}.dispatchEvent(new Event('input'))")
+    browser.wait(LOOKED.format(3))
+    browser.click("[data-part=clutter]")
+    browser.wait(LOOKED.format(6))
+    assert "ram-cluttered" in browser.run("document.querySelector('[data-part=network]').textContent")
+    assert browser.run("document.querySelectorAll('.retina figure').length") == 3
+    clean(browser, studio)
+
+
+def test_writes_finishes_and_moves_along_latents(browser: Browser, studio: Studio) -> None:
+    browser.size(1400, 900)
+    browser.open(studio.url, "draw")
+    browser.wait(DRAWN.format(4))
+    browser.run("document.querySelector('[data-part=number]').value = '70'")
+    browser.click(".draw form button[type=submit]")
+    browser.wait(DRAWN.format(2))
+    assert "generate --text 70 --seed 7" in browser.run("document.querySelector('.panel-draw .command').textContent")
+    browser.click("[data-part=free]")
+    browser.wait(f"{DRAWN.format(4)} && document.querySelectorAll('.chart span').length === 65")  # and the axis
+    browser.click("[data-mode=latents]")
+    browser.wait(DRAWN.format(9))
+    browser.click("[data-mode=finish]")
+    browser.draw(".begin canvas.pad", [[(0.3, 0.22), (0.7, 0.22), (0.6, 0.45)]])
+    browser.wait(DRAWN.format(6))
+    names = browser.run("[...document.querySelectorAll('.tile span')].map((one) => one.textContent).join()")
+    assert names.count("nats") == 6
+    browser.wait("document.querySelector('[data-part=progress]').textContent.startsWith('Refined')", 60)
+    clean(browser, studio)
+
+
+@pytest.mark.parametrize("panel", ["glimpse", "draw"])
+@pytest.mark.parametrize("width", [360, 1400])
+def test_fits_and_is_accessible(browser: Browser, studio: Studio, axe: str, panel: str, width: int) -> None:
+    for theme in ("light", "dark"):
+        browser.size(width, 800, theme)
+        browser.open(studio.url, panel)
+        browser.wait((LOOKED if panel == "glimpse" else DRAWN).format(7 if panel == "glimpse" else 4))
+        assert browser.run("document.documentElement.dataset.theme") == theme
+        over = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        modes = browser.run("document.querySelectorAll('[data-mode]').length")
+        for mode in range(modes or 1):
+            if modes:
+                browser.run(f"document.querySelectorAll('[data-mode]')[{mode}].click()")
+                time.sleep(0.2)
+            assert browser.run(over) <= 0
+            if mode == 0:
+                browser.run(f"{axe}; 0")
+            found = browser.run(
+                "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})"
+            )
+            assert serious(found) == []
+        clean(browser, studio)

@@ -13,8 +13,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from saccade.recurrent.core import AnyCore, RecurrentCore
+from saccade.recurrent.fused_lstm import Weights, lstm_steps
 from saccade.recurrent.lstm_gates import lstm_gates
-from saccade.recurrent.shared_weights import affine
+from saccade.recurrent.shared_weights import affine, compute_type
 from saccade.recurrent.tree import Tree
 
 Kind = Literal["rnn", "lstm", "gru"]
@@ -108,6 +109,16 @@ class LSTM(_Cell[nn.LSTMCell, LSTMState]):
         gates = affine((inputs, state.h), (cell.weight_ih, cell.weight_hh), (cell.bias_ih, cell.bias_hh))
         h, c = lstm_gates(gates, state.c)
         return h, LSTMState(h, c)
+
+    def fused(
+        self, inputs: Float[Tensor, "T B I"], state: LSTMState, context: object = None
+    ) -> tuple[Float[Tensor, "T B H"], LSTMState]:
+        """Take all steps at once: see `saccade.recurrent.fused_lstm`."""
+        cell = self.cell
+        constant = (cell.bias_ih + cell.bias_hh)[None]
+        weights = Weights(cell.weight_ih, cell.weight_hh, constant, state.h, state.c)
+        hs, cs = lstm_steps(inputs, weights, compute_type(cell.weight_hh))
+        return hs, LSTMState(hs[-1], cs[-1])
 
 
 class GRU(_Cell[nn.GRUCell, HiddenState]):

@@ -46,7 +46,9 @@ class SketchData:
     @classmethod
     def _known(cls, dataset: str) -> str:
         kind, _, files = dataset.partition(":")
-        if dataset in ("digits", "pendigits") or (kind in ("npz", "ndjson", "unipen") and files and files.isprintable()):
+        if dataset in ("digits", "pendigits") or (
+            kind in ("npz", "ndjson", "unipen") and files and files.isprintable()
+        ):
             return dataset
         raise ValueError("digits, pendigits, npz:FILE, ndjson:FILE or unipen:TRAIN,TEST")
 
@@ -73,14 +75,14 @@ class SketchFacts(Facts):
     def describe(self) -> dict[str, str]:
         """Return rows for the model card."""
         return {
-            "drawings": f"of at most {self.longest} moves, {len(self.classes)} classes, {self.left_out} left out as longer",
+            "drawings": f"of at most {self.longest} moves, {len(self.classes)} classes; left out: {self.left_out}",
             "unit of length": f"{self.unit:.4g} units of the data, the standard deviation of the training offsets",
         }
 
 
 @dataclass(frozen=True, config=STRICT)
 class Config:
-    """The model and its objective. The defaults learn the embedded digits; the paper's are in experiments/sketch.toml."""
+    """The model and its objective. The defaults learn the embedded digits; experiments/sketch.toml has the paper's."""
 
     task: Literal["draw", "read"] = "draw"
     """Draw; or read: a classifier of drawings over the moves of the pen."""

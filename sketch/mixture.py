@@ -15,6 +15,9 @@ LOG_SIGMA = (-6.0, 6.0)
 """Bounds of log sigma. Offsets have standard deviation 1; without a floor, offsets that recur exactly would be worth
 infinitely many nats."""
 
+FARTHEST = 1e4
+"""Bound of the means: with the bounds below, a squared distance stays finite."""
+
 LARGEST_ATANH_RHO = 4.0
 """Bound of |atanh rho|: |rho| stays below 0.9994."""
 
@@ -46,9 +49,10 @@ def mixture(y: Float[Tensor, "*axes O"]) -> Mixture:
     """Split the decoder's output y = W_y h + b_y into parameters (equations 3, 5 and 6; logs in place of exp, tanh)."""
     pen, rest = y[..., :3], y[..., 3:].unflatten(-1, (SIX, -1))
     logits, mu_x, mu_y, log_x, log_y, atanh_rho = rest.unbind(-2)
+    mu = torch.stack([mu_x, mu_y], dim=-1).clamp(-FARTHEST, FARTHEST)
     log_sigma = torch.stack([log_x, log_y], dim=-1).clamp(*LOG_SIGMA)
     bounded = atanh_rho.clamp(-LARGEST_ATANH_RHO, LARGEST_ATANH_RHO)
-    return Mixture(logits, torch.stack([mu_x, mu_y], dim=-1), log_sigma, bounded, pen)
+    return Mixture(logits, mu, log_sigma, bounded, pen)
 
 
 def log_density(found: Mixture, offset: Float[Tensor, "*axes 2"]) -> Float[Tensor, "*axes"]:
@@ -96,12 +100,6 @@ def pick(logits: Float[Tensor, "*axes K"], uniform: Float[Tensor, "*axes"]) -> I
     """Return the category at which the cumulative probability passes a number in [0, 1)."""
     passed = torch.softmax(logits, dim=-1).cumsum(-1) <= uniform.unsqueeze(-1)
     return passed.sum(-1).clamp(max=logits.shape[-1] - 1)
-
-
-class Density(NamedTuple):
-    """A mixture on a grid, for pictures."""
-
-    values: Float[Tensor, "H W"]
 
 
 def density_on(found: Mixture, x: Float[Tensor, " W"], y: Float[Tensor, " H"]) -> Float[Tensor, "H W"]:

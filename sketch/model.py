@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from saccade.recurrent.cells import GRU, LSTM, CoreState, HiddenState, LSTMState
+from saccade.recurrent.cells import GRU, LSTM, CoreState, LSTMState
 from saccade.recurrent.core import RecurrentCore
 from saccade.recurrent.fused_lstm import Weights, lstm_steps
 from saccade.recurrent.layer_norm_lstm import DroppedInputs, LayerNormLSTM
@@ -77,7 +77,8 @@ class Prepared(NamedTuple):
 class PenState(NamedTuple):
     """The decoder's state. Before the first step it is still to be made from z."""
 
-    fresh: Bool[Tensor, " B"]
+    fresh: Float[Tensor, " B"]
+    """1 before the first step, then 0."""
     core: CoreState
 
 
@@ -131,8 +132,7 @@ class Sketch(RecurrentCore[PenInputs, PenState, Prepared, Step]):
         self.output = nn.Linear(config.decoder, outputs_for(config.mixtures))
 
     def initial_state(self, batch_size: int) -> PenState:
-        fresh = torch.ones(batch_size, dtype=torch.bool, device=self.output.weight.device)
-        return PenState(fresh, self.decoder.initial_state(batch_size))
+        return PenState(self.output.weight.new_ones(batch_size), self.decoder.initial_state(batch_size))
 
     def prepare(self, context: Seen | Given) -> Prepared:
         if isinstance(context, Given) or self.encoder is None:
@@ -185,7 +185,7 @@ class Sketch(RecurrentCore[PenInputs, PenState, Prepared, Step]):
     @staticmethod
     def _state(state: PenState, context: Prepared) -> CoreState:
         """Return the cell's state before a step: from z, where no step was taken."""
-        fresh = state.fresh[:, None]
+        fresh = state.fresh[:, None] > 0.5
         return map_tensors(lambda first, own: torch.where(fresh, first, own), context.initial, state.core)
 
 
@@ -216,6 +216,3 @@ def in_full(layer: nn.Linear, x: Float[Tensor, "*axes I"]) -> Float[Tensor, "*ax
     """Apply a small layer in the weights' own precision, under autocast too."""
     with torch.autocast(x.device.type, enabled=False):
         return layer(x.to(layer.weight.dtype))
-
-
-__all__ = ["Given", "HiddenState", "PenInputs", "Seen", "Sketch", "Step"]

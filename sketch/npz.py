@@ -133,7 +133,7 @@ def _drawings(data: bytes, where: str) -> list[np.ndarray]:
     version = np.lib.format.read_magic(file)
     read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, kind = read_header(file)
-    if kind != object or len(shape) != 1:
+    if kind.kind != "O" or len(shape) != 1:
         raise InputError("an array of drawings, each an array [N, 3]", f"{kind} {list(shape)} as {where}", DO)
     try:
         whole = _ArraysOnly(file, encoding="latin1").load()

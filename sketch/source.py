@@ -107,7 +107,9 @@ class SketchSource:
 def facts_of(collection: Collection, left_out: int) -> SketchFacts:
     """Return the facts of a collection."""
     train = collection.train.moves
-    longest = max(len(moves) for part in (collection.train, collection.validation, collection.test) for moves in part.moves)
+    longest = max(
+        len(moves) for part in (collection.train, collection.validation, collection.test) for moves in part.moves
+    )
     unit = float(np.concatenate([moves[:, :2] for moves in train]).astype(np.float64).std())
     sizes = [float(np.ptp(np.cumsum(moves[:, :2], 0, dtype=np.float64), axis=0).max()) for moves in train]
     if not unit > 0:
@@ -150,11 +152,16 @@ def _no_longer_than(collection: Collection, longest: int) -> tuple[Collection, i
     """Leave out the drawings that are longer; return the rest, and how many were left out."""
     if not longest:
         return collection, 0
-    parts, count = [], 0
-    for name, part in zip(("train", "validation", "test"), collection[:3], strict=True):
+    count = 0
+
+    def short(part: Drawings, name: str) -> Drawings:
+        nonlocal count
         kept = [i for i, moves in enumerate(part.moves) if len(moves) <= longest]
         if part.moves and not kept:
             raise InputError(f"a {name} drawing of at most {longest} moves", "longer ones alone", "raise --longest")
         count += len(part.moves) - len(kept)
-        parts.append(Drawings([part.moves[i] for i in kept], [part.labels[i] for i in kept]))
-    return Collection(*parts, collection.classes), count
+        return Drawings([part.moves[i] for i in kept], [part.labels[i] for i in kept])
+
+    train, validation, test, classes = collection
+    found = Collection(short(train, "training"), short(validation, "validation"), short(test, "test"), classes)
+    return found, count

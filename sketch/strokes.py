@@ -14,8 +14,8 @@ from simplification.cutil import simplify_coords
 from saccade.errors import InputError
 from saccade.sketch.config import MOST_POINTS
 
-Points = Float[np.ndarray, "n 2"]
-Moves = Float[np.ndarray, "n 3"]
+Points = Float[np.ndarray, "_ 2"]
+Moves = Float[np.ndarray, "_ 3"]
 
 FRAME = 255.0
 """Longer side of a framed drawing, as in QuickDraw's simplified files."""

@@ -15,13 +15,14 @@ from saccade.pipeline.animate.page import Pixels
 from saccade.pipeline.config import Run
 from saccade.pipeline.contract import AnyEpisode, Loss, System, Trace
 from saccade.pipeline.evaluate.classification import confusion, error_percent
-from saccade.recurrent.core import AnyCore
 from saccade.recurrent.sequence import last
+from saccade.sketch.artist import Artist
 from saccade.sketch.config import Config, SketchData, SketchFacts
 from saccade.sketch.episodes import drawing_episode
 from saccade.sketch.loss import divergence, nats, objective
 from saccade.sketch.model import Sketch, Step
 from saccade.sketch.pen_reader import PenReader, reading_episode
+from saccade.sketch.picture import picture, tile
 from saccade.sketch.source import SketchSource, Strokes
 
 SECOND_HALF = {"second_half_after_first": "first half", "second_half_alone": "nothing"}
@@ -135,9 +136,15 @@ class SketchSystem(System[SketchData, Config, Strokes, SketchFacts, Any]):
 
     def picture(self, trace: Trace, t: float, example: int) -> Pixels:
         """Draw the pen at work."""
-        from saccade.sketch.picture import picture
-
         return picture(trace, t, example)
+
+    def tile(self, trace: Trace, t: float, example: int) -> Pixels:
+        """Draw the small frame of a wall."""
+        return tile(trace, t, example)
+
+    def trained(self) -> type[Artist]:
+        """Return the class of a trained sketch-rnn."""
+        return Artist
 
 
 def _per_move(found: Mapping[str, Tensor], *, kl: bool) -> float:
@@ -147,5 +154,3 @@ def _per_move(found: Mapping[str, Tensor], *, kl: bool) -> float:
 
 
 SYSTEM = SketchSystem()
-
-__all__ = ["SYSTEM", "AnyCore", "SketchSystem"]

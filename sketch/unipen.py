@@ -40,7 +40,9 @@ def read_unipen(path: Path) -> list[Segment]:
         if line.startswith(".SEGMENT"):
             label = LABEL.match(line)
             if label is None or not label[1].isprintable():
-                raise InputError('a .SEGMENT line with its label in quotes ("8")', f"{line:.60} in line {number} of {path}", DO)
+                raise InputError(
+                    'a .SEGMENT line with its label in quotes ("8")', f"{line:.60} in line {number} of {path}", DO
+                )
             segments.append(Segment(label[1], []))
             points = None
         elif line.startswith(".PEN_DOWN"):
@@ -66,7 +68,9 @@ def _text(path: Path) -> str:
             with gzip.open(path) as file:
                 data = file.read(MOST_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"a file at {path}", getattr(error, "strerror", None) or "none that can be read", DO) from error
+        raise InputError(
+            f"a file at {path}", getattr(error, "strerror", None) or "none that can be read", DO
+        ) from error
     if len(data) > MOST_BYTES:
         raise InputError(f"at most {MOST_BYTES:,} bytes", f"more in {path}", "split it")
     return data.decode("latin-1")
@@ -76,5 +80,5 @@ def _point(line: str, number: int, path: Path) -> tuple[float, float]:
     try:
         x, y = map(float, line.split()[:2])
     except ValueError:
-        raise InputError("a point, two numbers", f"{line:.40!r} in line {number} of {path}", DO) from None
+        raise InputError("a point, two numbers", f"{line!r:.40} in line {number} of {path}", DO) from None
     return x, y

@@ -136,7 +136,9 @@ class _AllSteps(torch.autograd.Function):
             dc,
             *ctx.gating.gradients(),
         )
-        cast = (None if gradient is None else gradient.to(dtype) for gradient, dtype in zip(found, ctx.types, strict=True))
+        cast = (
+            None if gradient is None else gradient.to(dtype) for gradient, dtype in zip(found, ctx.types, strict=True)
+        )
         return (None, None, None, *cast)
 
 

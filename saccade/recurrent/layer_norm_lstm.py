@@ -63,7 +63,7 @@ class LayerNormLSTM(RecurrentCore[DroppedInputs, LSTMState, object, Tensor]):
     ) -> tuple[Float[Tensor, "B H"], LSTMState]:
         x, keep = inputs
         sums = affine((x, state.h), (self.weight_ih, self.weight_hh)).to(state.c.dtype)
-        gates = _normalised(sums.unflatten(1, (4, -1))) * self.gain + self.bias  # (20)
+        gates = _normalised(sums.view(len(sums), 4, -1)) * self.gain + self.bias  # (20)
         i, f, g, o = gates.unbind(1)
         candidate = torch.tanh(g) if keep is None else torch.tanh(g) * keep / self.kept
         c = torch.sigmoid(f) * state.c + torch.sigmoid(i) * candidate  # (21)
@@ -84,7 +84,7 @@ class LayerNormLSTM(RecurrentCore[DroppedInputs, LSTMState, object, Tensor]):
         of_inputs = self.weight_ih[:, : inputs.x.shape[2]]
         weights = Weights(of_inputs, self.weight_hh, constant, state.h, state.c)
         norm = (self.gain, self.bias, self.cell_gain, self.cell_bias)
-        gating = NormGating(*(parameter.detach() for parameter in norm), inputs.keep, self.kept)
+        gating = NormGating([parameter.detach() for parameter in norm], inputs.keep, self.kept)
         return lstm_steps(inputs.x, weights, compute_type(self.weight_hh), gating, norm)
 
 
@@ -106,10 +106,9 @@ class _Saved(NamedTuple):
 class NormGating:
     """The gates of `LayerNormLSTM` for `lstm_steps`."""
 
-    def __init__(
-        self, gain: Tensor, bias: Tensor, cell_gain: Tensor, cell_bias: Tensor, keep: Tensor | None, kept: float
-    ) -> None:
-        self.parameters, self.keep, self.kept = (gain, bias, cell_gain, cell_bias), keep, kept
+    def __init__(self, parameters: Sequence[Tensor], keep: Tensor | None, kept: float) -> None:
+        """Make it of gain and bias of the gates, and of the cell; `keep` [T, B, H]."""
+        self.parameters, self.keep, self.kept = parameters, keep, kept
         self.found = [torch.zeros_like(parameter) for parameter in self.parameters]
         self.saved: list[_Saved] = []
 
@@ -150,7 +149,8 @@ class NormGating:
         return dc * f
 
     def gradients(self) -> Sequence[Tensor | None]:
-        return self.found
+        found, self.found = self.found, [torch.zeros_like(parameter) for parameter in self.parameters]
+        return found  # and another backward pass through the same graph begins with zeros
 
 
 def _normalised(x: Float[Tensor, "... H"]) -> Float[Tensor, "... H"]:

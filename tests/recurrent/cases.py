@@ -80,9 +80,7 @@ CASES = {
     "rnn-tanh": Case(lambda: VanillaRNN(3, 7, "tanh"), sequence),
     "lstm": Case(lambda: LSTM(3, 7), sequence),
     "gru": Case(lambda: GRU(3, 7), sequence),
-    "layer-norm-lstm": Case(
-        lambda: LayerNormLSTM(3, 7), lambda *size: (DroppedInputs(sequence(*size)[0], None), None)
-    ),
+    "layer-norm-lstm": Case(lambda: LayerNormLSTM(3, 7), lambda *size: (DroppedInputs(sequence(*size)[0], None), None)),
     "layer-norm-lstm-dropout": Case(lambda: LayerNormLSTM(3, 7, 0.8), dropped_sequence),
     "stacked": Case(lambda: Stacked([LSTM(3, 7), GRU(7, 5), VanillaRNN(5, 4)]), sequence),
     "attending-additive": Case(lambda: Attending(AdditiveAttention(4, 7, 6)), sequence_and_memory),

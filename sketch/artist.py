@@ -1,10 +1,8 @@
 """A trained sketch-rnn in Python: draws, redraws, finishes a person's drawing, walks between two, and reads."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -15,6 +13,7 @@ from saccade.recurrent.sequence import clear_padding, last, mask
 from saccade.recurrent.unroll import unroll
 from saccade.sketch.config import Config, SketchFacts
 from saccade.sketch.episodes import drawing_episode, five_features, start, trimmed
+from saccade.sketch.gallery import Drawings, Gallery, Reading, spherical
 from saccade.sketch.loss import divergence, nats
 from saccade.sketch.model import Given, PenInputs, Seen, Sketch
 from saccade.sketch.pen_reader import reading_episode
@@ -27,42 +26,6 @@ TEMPERATURE = 0.4
 
 ROOM = 2
 """A drawing may take so many times the moves of the longest training drawing before it is stopped as unfinished."""
-
-
-class Gallery(NamedTuple):
-    """Drawings to show: the batch of a trace whose moves the network, or a person, made."""
-
-    moves: Float[Tensor, "B T 3"]
-    lengths: Tensor
-    labels: Tensor
-    given: Tensor
-    """First moves that a person made, int64 [B]."""
-    original: Float[Tensor, "B S 3"] | None = None
-    """What is redrawn."""
-    original_lengths: Tensor | None = None
-    heat: Tensor | None = None
-    """True to show the density of the next point, bool [B]; None: no."""
-
-
-class Drawings(NamedTuple):
-    """New drawings."""
-
-    strokes: list[list[Points]]
-    """Strokes of each, points (x, y) in the data's own unit, y downwards, from the first point on."""
-    classes: list[str | None]
-    """The requested class of each; None for a network without classes."""
-    unfinished: int
-    """Number of drawings that were stopped before the network ended them."""
-    trace: Trace
-    """The trace of the pen, for `saccade.film`."""
-
-
-class Reading(NamedTuple):
-    """A class for a drawing."""
-
-    label: str
-    probabilities: dict[str, float]
-    """Probability of each class, by its name."""
 
 
 class Artist(Trained[Config, Strokes, SketchFacts]):
@@ -255,15 +218,6 @@ class Artist(Trained[Config, Strokes, SketchFacts]):
             [stroke * unit for stroke in to_strokes(moves[:length].numpy())]
             for moves, length in zip(gallery.moves, gallery.lengths.tolist(), strict=True)
         ]
-
-
-def spherical(a: Float[Tensor, "1 Z"], b: Float[Tensor, "1 Z"], share: Float[Tensor, "N 1"]) -> Float[Tensor, "N Z"]:
-    """Interpolate along the great circle from a to b; straight where they point the same way."""
-    cosine = F.cosine_similarity(a, b).clamp(-1, 1)
-    angle = torch.arccos(cosine)
-    if float(torch.sin(angle)) < 1e-4:
-        return a + (b - a) * share
-    return (torch.sin((1 - share) * angle) * a + torch.sin(share * angle) * b) / torch.sin(angle)
 
 
 def _inputs(begun: Strokes) -> PenInputs:

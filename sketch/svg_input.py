@@ -15,7 +15,7 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from saccade.errors import InputError
-from saccade.sketch.strokes import LARGEST, Points, simplified
+from saccade.sketch.strokes import LARGEST, Points
 
 MOST_BYTES = 4 << 20
 MOST_ELEMENTS = 20_000
@@ -38,6 +38,9 @@ SHAPES = {
 CONTAINERS = ("svg", "g", "a", "switch")
 REFERRING = ("use", "image", "foreignObject", "script", "feImage", "iframe", "object", "embed")
 """Elements that bring in something else than their own strokes."""
+
+STUMBLES = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+"""What a library raises over path data and transforms that are none."""
 
 DO = "draw with the pen or line tools, and save as plain SVG"
 
@@ -89,9 +92,7 @@ class _Strokes:
             own = svgelements.Matrix(element.get("transform") or "") * outer
             if name in SHAPES:
                 self._shape(element, name, own)
-        except InputError:
-            raise
-        except Exception as error:  # a library's many ways to stumble over data that are none
+        except STUMBLES as error:
             found = f"{type(error).__name__}: {str(error)[:60]} in <{name}> of {self.path}"
             raise InputError("path data, points and transforms of SVG", found, DO) from None
         for child in element:
@@ -130,7 +131,7 @@ class _Strokes:
             raise InputError("points of a finite size", f"a point beyond {LARGEST:,.0f} in {self.path}", DO)
         points = np.array(line)
         repeated = (np.diff(points, axis=0) == 0).all(axis=1)
-        self.strokes.append(simplified(np.delete(points, np.flatnonzero(repeated) + 1, axis=0), 0))
+        self.strokes.append(np.delete(points, np.flatnonzero(repeated) + 1, axis=0))
 
 
 def _name(element: Element) -> str:

@@ -129,7 +129,9 @@ class _AllSteps(torch.autograd.Function):
         dconstant = sum_rows(rows)[None] if len(ctx.constant) == 1 else _sum_steps(dgates)
         found = (
             None if dx is None else dx.view(ctx.x.shape),
-            (rows.t() @ ctx.x.flatten(0, 1).to(rows.dtype)),
+            (
+                ctx.x.flatten(0, 1).to(rows.dtype).t() @ rows
+            ).t(),  # with few features many times faster than the other way
             rows.t() @ seen[:-1].flatten(0, 1),
             dconstant,
             dh,

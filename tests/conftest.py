@@ -12,6 +12,8 @@ CHECKED = [
     "saccade.recurrent",
     *(f"saccade.glimpse.{name}" for name in ("following", "loss", "model", "network", "reward", "sensor", "trace")),
     *(f"saccade.draw.{name}" for name in ("loss", "model", "sampling", "windows")),
+    *(f"saccade.sketch.{name}" for name in ("loss", "mixture", "model", "sampling")),
+    "saccade.sketch.strokes",
     "saccade.adding.model",
     "saccade.baseline.model",
     "saccade.images.canvas",

@@ -13,9 +13,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from saccade.recurrent.core import AnyCore, RecurrentCore
+from saccade.recurrent.fused_lstm import Weights, lstm_steps
 from saccade.recurrent.gru_gates import gru_gates
 from saccade.recurrent.lstm_gates import lstm_gates
-from saccade.recurrent.shared_weights import affine
+from saccade.recurrent.shared_weights import affine, compute_type
 from saccade.recurrent.tree import Tree
 
 Kind = Literal["rnn", "lstm", "gru"]
@@ -118,6 +119,16 @@ class LSTM(_Cell[nn.LSTMCell, LSTMState]):
         """Take a step from what `enter` returned: `forward(inputs, state)` is `advance(enter(inputs), state)`."""
         h, c = lstm_gates(entered + affine((state.h,), (self.cell.weight_hh,)), state.c)
         return h, LSTMState(h, c)
+
+    def fused(
+        self, inputs: Float[Tensor, "T B I"], state: LSTMState, context: object = None
+    ) -> tuple[Float[Tensor, "T B H"], LSTMState]:
+        """Take all steps at once: see `saccade.recurrent.fused_lstm`."""
+        cell = self.cell
+        constant = (cell.bias_ih + cell.bias_hh)[None]
+        weights = Weights(cell.weight_ih, cell.weight_hh, constant, state.h, state.c)
+        hs, cs = lstm_steps(inputs, weights, compute_type(cell.weight_hh))
+        return hs, LSTMState(hs[-1], cs[-1])
 
 
 class GRU(_Cell[nn.GRUCell, HiddenState]):

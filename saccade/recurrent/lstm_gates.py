@@ -24,8 +24,14 @@ def open_gates(
     gates: Float[Tensor, "B four_H"], c: Float[Tensor, "B H"]
 ) -> tuple[Float[Tensor, "B H"], Float[Tensor, "B H"], Opened]:
     """Return h, the new c, and `Opened`, from the gates' inputs, in torch's order, and the cell c."""
+    return open_in_place(gates.to(c.dtype, copy=True), c)
+
+
+def open_in_place(
+    opened: Float[Tensor, "B four_H"], c: Float[Tensor, "B H"]
+) -> tuple[Float[Tensor, "B H"], Float[Tensor, "B H"], Opened]:
+    """Return the same as `open_gates`; the gates, in the cell's type, are overwritten by their values."""
     size = c.shape[1]
-    opened = gates.to(c.dtype, copy=True)
     opened[:, 2 * size : 3 * size].mul_(2)  # tanh(g) = 2 sigmoid(2 g) - 1: one function for all four, and faster
     opened.sigmoid_()
     i, f, g, o = opened.chunk(4, dim=1)

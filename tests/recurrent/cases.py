@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from saccade.recurrent.cells import GRU, LSTM, LSTMState, Stacked, VanillaRNN
 from saccade.recurrent.core import AnyCore, RecurrentCore
 from saccade.recurrent.feedback import Feedback
+from saccade.recurrent.layer_norm_lstm import DroppedInputs, LayerNormLSTM
 from saccade.recurrent.soft_attention import AdditiveAttention, DotProductAttention, Memory
 from saccade.recurrent.tree import count, map_tensors, named_tensors, take
 
@@ -33,6 +34,11 @@ def sequence_and_memory(steps: int, examples: int) -> tuple[Tensor, tuple[Tensor
     generator = torch.Generator().manual_seed(6)
     mask = torch.rand(examples, 5, generator=generator) < 0.6
     return sequence(steps, examples)[0], (torch.randn(examples, 5, 4, generator=generator), mask)
+
+
+def dropped_sequence(steps: int, examples: int) -> tuple[DroppedInputs, None]:
+    generator = torch.Generator().manual_seed(7)
+    return DroppedInputs(sequence(steps, examples)[0], torch.rand(steps, examples, 7, generator=generator) < 0.8), None
 
 
 class Attending(RecurrentCore[Tensor, LSTMState, Memory, Tensor]):
@@ -74,6 +80,8 @@ CASES = {
     "rnn-tanh": Case(lambda: VanillaRNN(3, 7, "tanh"), sequence),
     "lstm": Case(lambda: LSTM(3, 7), sequence),
     "gru": Case(lambda: GRU(3, 7), sequence),
+    "layer-norm-lstm": Case(lambda: LayerNormLSTM(3, 7), lambda *size: (DroppedInputs(sequence(*size)[0], None), None)),
+    "layer-norm-lstm-dropout": Case(lambda: LayerNormLSTM(3, 7, 0.8), dropped_sequence),
     "stacked": Case(lambda: Stacked([LSTM(3, 7), GRU(7, 5), VanillaRNN(5, 4)]), sequence),
     "attending-additive": Case(lambda: Attending(AdditiveAttention(4, 7, 6)), sequence_and_memory),
     "attending-dot-product": Case(lambda: Attending(DotProductAttention(4, 7, scaled=True)), sequence_and_memory),

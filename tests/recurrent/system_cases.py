@@ -18,6 +18,11 @@ from saccade.images.config import Shape
 from saccade.images.source import ImageBatch
 from saccade.recurrent.core import AnyCore
 from saccade.recurrent.tree import take
+from saccade.sketch.config import Config as SketchConfig
+from saccade.sketch.episodes import drawing_episode
+from saccade.sketch.model import Given, Sketch
+from saccade.sketch.pen_reader import PenReader, reading_episode
+from saccade.sketch.source import Strokes
 from saccade.translate.config import Config as TranslateConfig
 from saccade.translate.model import EncoderDecoder
 from saccade.translate.pairs import Pairs
@@ -103,6 +108,35 @@ def translating(**settings: Any) -> Case:
     return Case(lambda: EncoderDecoder(config, 11), episode)
 
 
+def strokes(steps: int, examples: int, generator: torch.Generator) -> Strokes:
+    moves = torch.randn(examples, steps, 3, generator=generator)
+    moves[:, :, 2] = (moves[:, :, 2] > 0).float()
+    lengths, labels = torch.full((examples,), steps), torch.arange(examples) % 3
+    return Strokes(moves, lengths, labels, torch.full((examples,), 9))
+
+
+def pen(*, given: bool = False, **settings: Any) -> Case:
+    config = SketchConfig(encoder=6, decoder=7, mixtures=2, **{"latent": 4, **settings})
+
+    def episode(steps: int, examples: int) -> tuple[Any, Any]:
+        generator = torch.Generator().manual_seed(8)
+        made = drawing_episode(strokes(steps - 1, examples, generator), config, generator, 0.5)
+        context = Given(made.context.noise, made.context.labels) if given else made.context
+        return made.inputs, context
+
+    return Case(lambda: Sketch(config, 3), episode)
+
+
+def pen_reading(**settings: Any) -> Case:
+    config = SketchConfig(task="read", decoder=7, **settings)
+
+    def episode(steps: int, examples: int) -> tuple[Any, Any]:
+        generator = torch.Generator().manual_seed(9)
+        return reading_episode(strokes(steps, examples, generator), config, generator).inputs, None
+
+    return Case(lambda: PenReader(config, 3), episode)
+
+
 SYSTEMS = {
     "ram": looking(),
     "ram-paper": looking(prior="none", start="uniform", reward="correct", policy_gain=1.0),
@@ -118,6 +152,13 @@ SYSTEMS = {
     "draw-generator": drawing(alone=True),
     "draw-generator-labelled": drawing(alone=True, labelled=True, attention=False),
     "draw-finishing": finishing(),
+    "sketch": pen(),
+    "sketch-labelled-layer-norm-dropout": pen(core="layer-norm-lstm", labelled=True, dropout=0.2),
+    "sketch-gru": pen(core="gru"),
+    "sketch-decoder-only": pen(latent=0),
+    "sketch-given": pen(given=True, labelled=True),
+    "sketch-reader": pen_reading(core="gru", dropout=0.3),
+    "sketch-reader-layer-norm": pen_reading(core="layer-norm-lstm"),
     "baseline-fc": looking_once("fc"),
     "baseline-conv": looking_once("conv"),
     "baseline-modern": looking_once("modern"),

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from saccade.errors import InputError
 from saccade.recurrent.cells import LSTM
+from saccade.recurrent.fused_lstm import PlainGating
 from saccade.recurrent.gradient_flow import gradient_flow
 from saccade.recurrent.shared_weights import _Tape, affine, shared_weights
 from saccade.recurrent.tree import count, map_tensors, named_tensors
@@ -160,9 +161,10 @@ def test_a_weight_first_used_without_gradients_still_learns() -> None:
     torch.testing.assert_close(layer.weight.grad, x.sum(0).expand(2, 3))
 
 
-def test_an_unroll_leaves_no_memory_behind() -> None:
-    core, inputs, state, _ = made(CASES["lstm"])
-    tapes = lambda: sum(type(thing) is _Tape for thing in gc.get_objects())  # noqa: E731
+@pytest.mark.parametrize(("name", "kept"), [("gru", _Tape), ("lstm", PlainGating)])
+def test_an_unroll_leaves_no_memory_behind(name: str, kept: type) -> None:
+    core, inputs, state, _ = made(CASES[name])
+    tapes = lambda: sum(type(thing) is kept for thing in gc.get_objects())  # noqa: E731
     gc.collect()
     gc.disable()
     try:

@@ -45,7 +45,7 @@ class Config:
     features: int = Field(default=128, ge=1, le=4096)
     """Clip and frames: numbers that describe a frame."""
 
-    dropout: float = Field(default=0.2, ge=0, lt=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
     """Clip and frames: fraction of the features that training drops, the same ones in all frames of a clip."""
 
     smoothing: float = Field(default=0.0, ge=0, lt=1)

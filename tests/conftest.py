@@ -16,6 +16,7 @@ CHECKED = [
     "saccade.sketch.strokes",
     "saccade.adding.model",
     "saccade.baseline.model",
+    *(f"saccade.video.{name}" for name in ("encoder", "forecaster", "objects", "pooling", "recogniser")),
     "saccade.images.canvas",
 ]
 """Modules whose annotated types and shapes the tests check at every call."""

@@ -29,6 +29,9 @@ from saccade.recurrent.soft_attention import AdditiveAttention, DotProductAttent
 from saccade.recurrent.tree import map_tensors, named_tensors
 from saccade.words.symbols import PAD, SPECIAL
 
+BLOCK = 64
+"""The output layer's number of rows is a multiple of this."""
+
 
 class Teller(RecurrentCore[Reading | Tensor, State, Seen, Step | Told]):
     """The model. Inputs: a `Reading`, or the last words alone, int64 [R], while it writes. Context: a `Sight`."""
@@ -108,12 +111,18 @@ class Teller(RecurrentCore[Reading | Tensor, State, Seen, Step | Told]):
         if reading is None:
             return outputs
         told = reading.target != PAD  # [T, R]
-        target = reading.target[told]
-        kept = None if reading.kept_output is None else reading.kept_output[told]
-        scores = _full(self._scores(outputs.hidden[told], outputs.seen[told], outputs.vector[told], kept))
-        cost = F.cross_entropy(scores, target, reduction="none", label_smoothing=self.config.smoothing)
-        exact = scores.detach().gather(1, target[:, None]).squeeze(1) - scores.detach().logsumexp(1)
-        spread = lambda values: values.new_zeros(told.shape).masked_scatter(told, values)  # noqa: E731
+        rows = told.flatten().nonzero().squeeze(1)
+        words = len(rows)
+        rows = F.pad(rows, (0, -words % BLOCK))  # a row's rounding depends on the number of rows, outside full blocks
+        target = reading.target.flatten()[rows]
+        chosen = lambda leaf: leaf.flatten(0, 1)[rows]  # noqa: E731
+        kept = None if reading.kept_output is None else chosen(reading.kept_output)
+        scores = _full(self._scores(chosen(outputs.hidden), chosen(outputs.seen), chosen(outputs.vector), kept))
+        total, true = scores.logsumexp(1), scores.gather(1, target[:, None]).squeeze(1)
+        smoothing = self.config.smoothing
+        cost = total - (1 - smoothing) * true - smoothing * scores.mean(1) if smoothing else total - true
+        exact = (true - total).detach()
+        spread = lambda values: values.new_zeros(told.shape).masked_scatter(told, values[:words])  # noqa: E731
         return Told(spread(cost), spread(exact), outputs.weights, outputs.gate, outputs.look)
 
     def detach(self, state: State) -> State:

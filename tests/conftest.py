@@ -13,6 +13,7 @@ CHECKED = [
     *(f"saccade.glimpse.{name}" for name in ("following", "loss", "model", "network", "reward", "sensor", "trace")),
     *(f"saccade.draw.{name}" for name in ("loss", "model", "sampling", "windows")),
     "saccade.adding.model",
+    *(f"saccade.caption.{name}" for name in ("loss", "model", "scene_encoder", "trace")),
     "saccade.baseline.model",
     "saccade.images.canvas",
 ]

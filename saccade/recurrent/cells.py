@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from saccade.recurrent.core import AnyCore, RecurrentCore
+from saccade.recurrent.gru_gates import gru_gates
 from saccade.recurrent.lstm_gates import lstm_gates
 from saccade.recurrent.shared_weights import affine
 from saccade.recurrent.tree import Tree
@@ -109,6 +110,15 @@ class LSTM(_Cell[nn.LSTMCell, LSTMState]):
         h, c = lstm_gates(gates, state.c)
         return h, LSTMState(h, c)
 
+    def enter(self, inputs: Float[Tensor, "R I"]) -> Float[Tensor, "R four_H"]:
+        """Return the gates' part that depends on the inputs alone, which may be computed for all steps at once."""
+        return affine((inputs,), (self.cell.weight_ih,), (self.cell.bias_ih, self.cell.bias_hh))
+
+    def advance(self, entered: Float[Tensor, "B four_H"], state: LSTMState) -> tuple[Float[Tensor, "B H"], LSTMState]:
+        """Take a step from what `enter` returned: `forward(inputs, state)` is `advance(enter(inputs), state)`."""
+        h, c = lstm_gates(entered + affine((state.h,), (self.cell.weight_hh,)), state.c)
+        return h, LSTMState(h, c)
+
 
 class GRU(_Cell[nn.GRUCell, HiddenState]):
     """Gated recurrent unit (Cho et al. 2014) in torch's form: the reset gate acts after the recurrent product."""
@@ -123,12 +133,17 @@ class GRU(_Cell[nn.GRUCell, HiddenState]):
     def forward(
         self, inputs: Float[Tensor, "B I"], state: HiddenState, context: object = None
     ) -> tuple[Float[Tensor, "B H"], HiddenState]:
-        cell = self.cell
-        reset_i, update_i, new_i = affine((inputs,), (cell.weight_ih,), (cell.bias_ih,)).chunk(3, dim=1)
-        reset_h, update_h, new_h = affine((state.h,), (cell.weight_hh,), (cell.bias_hh,)).chunk(3, dim=1)
-        update = torch.sigmoid(update_i + update_h).to(state.h.dtype)
-        new = torch.tanh(new_i + torch.sigmoid(reset_i + reset_h) * new_h).to(state.h.dtype)
-        h = new + update * (state.h - new)
+        return self.advance(self.enter(inputs), state)
+
+    def enter(self, inputs: Float[Tensor, "R I"]) -> Float[Tensor, "R three_H"]:
+        """Return the gates' part that depends on the inputs alone, which may be computed for all steps at once."""
+        return affine((inputs,), (self.cell.weight_ih,), (self.cell.bias_ih,))
+
+    def advance(
+        self, entered: Float[Tensor, "B three_H"], state: HiddenState
+    ) -> tuple[Float[Tensor, "B H"], HiddenState]:
+        """Take a step from what `enter` returned."""
+        h = gru_gates(entered, affine((state.h,), (self.cell.weight_hh,), (self.cell.bias_hh,)), state.h)
         return h, HiddenState(h)
 
 

@@ -77,3 +77,13 @@ def take(tree: Branch, index: int | slice | Tensor, axis: int = 0) -> Branch:
     """Index every leaf along an axis: by an integer (the axis goes), a slice, or a tensor of indices or bools."""
     where = (slice(None),) * axis + (index,)
     return map_tensors(lambda leaf: leaf[where], tree)
+
+
+def rows(tree: Branch) -> list[Branch]:
+    """Return the trees along the first axis of every leaf, as `take` gives them one by one.
+
+    The gradient of a leaf is then stacked once; T indexings would each make one as large as the whole leaf.
+    """
+    unbound: dict[int, tuple[Tensor, ...]] = {}
+    map_tensors(lambda leaf: unbound.setdefault(id(leaf), leaf.unbind()), tree)
+    return [map_tensors(lambda leaf, t=t: unbound[id(leaf)][t], tree) for t in range(count(tree))]

@@ -9,7 +9,7 @@ from saccade.errors import InputError
 from saccade.recurrent.core import AnyCore, Context, Inputs, Output, RecurrentCore, State
 from saccade.recurrent.sequence import check_lengths, clear_padding, hold, mask
 from saccade.recurrent.shared_weights import shared_weights
-from saccade.recurrent.tree import Tree, count, map_tensors, take
+from saccade.recurrent.tree import Tree, count, map_tensors, rows
 
 
 def unroll(
@@ -77,13 +77,13 @@ def _stepped(
     """
     outputs: list[Output] = []
     first_end = None if running is None else int(running.all(1).sum())  # before it, nothing is to be held
-    for t in range(count(inputs)):
+    for t, now in enumerate(rows(inputs)):
         active = None if running is None or first_end is None or t < first_end else running[t]
         if detach_every is not None and t > 0 and t % detach_every == 0:
             cut = core.detach(state)
             state = cut if active is None else hold(active, cut, state)
         after: State
-        output, after = core(take(inputs, t), state, context)
+        output, after = core(now, state, context)
         outputs.append(output)
         if on_state is not None:
             on_state(after)

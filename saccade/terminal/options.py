@@ -27,8 +27,8 @@ Given: TypeAlias = Mapping[str, Mapping[str, object]]
 
 
 def flag(field: str) -> str:
-    """Return the option of a field: `--batch-size` for batch_size."""
-    return "--" + field.replace("_", "-")
+    """Return the option of a field: `--batch-size` for batch_size; `--from` for from_ (from is a Python keyword)."""
+    return "--" + field.strip("_").replace("_", "-")
 
 
 def with_options(command: Callable[..., None], tables: Mapping[str, object]) -> Callable[..., None]:

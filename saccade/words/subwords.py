@@ -5,7 +5,8 @@ The library `tokenizers` learns and applies the merges. A space is written as �
 
 import re
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import Any, Self
 
 from saccade.errors import InputError, shown
@@ -16,6 +17,8 @@ SPACE = "▁"
 PIECE_BREAK = rf"[^\w{SPACE}]"
 """Every mark that is no letter or digit is a piece of its own."""
 
+_second = itemgetter(1)
+
 MOST_LETTERS = 400
 """Largest alphabet; rarer letters are unknown."""
 
@@ -25,6 +28,9 @@ class Subwords:
 
     Any text can be encoded; letters that are not in the alphabet become `UNKNOWN`, see `unknown`. Text in letters of
     the alphabet is decoded as it was, up to `tidy`.
+
+    Attributes:
+        numbers: the number of each symbol by its spelling.
 
     Raises:
         InputError: a letter twice, or a merge of pieces that are not known before it.
@@ -44,6 +50,7 @@ class Subwords:
             pairs.append(pair)
             if numbers.setdefault("".join(pair), len(self._spelt)) == len(self._spelt):
                 self._spelt.append("".join(pair))
+        self.numbers = numbers
         self._letters = frozenset(alphabet) | {" "}
         self._tokenizer = _tokenizer(numbers, pairs)
 
@@ -71,6 +78,14 @@ class Subwords:
     def encode(self, lines: Sequence[str]) -> list[list[int]]:
         """Return the numbers of each line's pieces."""
         return [found.ids for found in self._tokenizer.encode_batch([_prepared(line) for line in lines])]
+
+    def encode_words(self, lines: Sequence[str]) -> list[list[tuple[int, ...]]]:
+        """Return the numbers of each line's pieces, grouped by the words and marks within which merges are made."""
+        found = self._tokenizer.encode_batch([_prepared(line) for line in lines])
+        return [
+            [tuple(number for number, _ in group) for _, group in groupby(zip(e.ids, e.word_ids, strict=True), _second)]
+            for e in found
+        ]
 
     def pieces(self, numbers: Iterable[int]) -> list[str]:
         """Return the pieces of numbers; the first piece of a word begins with ▁.

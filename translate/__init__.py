@@ -1,0 +1,1 @@
+"""Translation: an encoder reads a sentence both ways; a decoder writes it in another language, with attention."""

@@ -134,7 +134,7 @@ class CaptionFacts(Facts):
 
 @dataclass(frozen=True, config=STRICT)
 class Config:
-    """The decoder."""
+    """The decoder. The defaults suit scenes; experiments/caption_flickr8k.toml has settings for photographs."""
 
     attention: Literal["soft", "hard", "none"] = "soft"
     """Attention: soft (the mean over all places), hard (one place, by REINFORCE), or none (the mean picture)."""
@@ -145,13 +145,13 @@ class Config:
     core: Literal["lstm", "gru"] = "lstm"
     """Recurrent core."""
 
-    hidden: int = Field(default=512, ge=1, le=16384)
+    hidden: int = Field(default=128, ge=1, le=16384)
     """Units of the core."""
 
-    embedding: int = Field(default=256, ge=1, le=16384)
+    embedding: int = Field(default=64, ge=1, le=16384)
     """Size of a word's vector. The output layer has the same vectors."""
 
-    features: int = Field(default=512, ge=0, le=65536)
+    features: int = Field(default=0, ge=0, le=65536)
     """Size of a learned projection of the annotation vectors, a rectified layer; 0: the vectors as they are, as in the
     paper."""
 
@@ -161,10 +161,10 @@ class Config:
     gate: bool = True
     """Weigh what is seen by the gate beta, section 4.2.1."""
 
-    doubly: float = Field(default=1.0, ge=0)
+    doubly: float = Field(default=0.0, ge=0)
     """Weight lambda of the doubly stochastic penalty: over a caption each place gets attention 1 (equation 14)."""
 
-    dropout: float = Field(default=0.5, ge=0, lt=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
     """Fraction of the output layer's input that is dropped in training."""
 
     word_dropout: float = Field(default=0.0, ge=0, lt=1)
@@ -173,7 +173,7 @@ class Config:
     feature_dropout: float = Field(default=0.0, ge=0, lt=1)
     """Fraction of the projected channels that is dropped in training, for all words of a picture together."""
 
-    smoothing: float = Field(default=0.1, ge=0, lt=1)
+    smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Label smoothing: probability that is spread evenly over the vocabulary."""
 
     reinforce_weight: float = Field(default=1.0, ge=0)
@@ -211,5 +211,5 @@ SPEC = Spec(
         Metric("exact_percent", "exactly right", "% exact", better="higher", optional=True),
         Metric("perplexity", "perplexity, true words read"),
     ),
-    train=TrainConfig(epochs=12, batch_size=64, learning_rate=2e-3, clip=5.0),
+    train=TrainConfig(epochs=10, batch_size=64, learning_rate=5e-3, optimizer="muon", clip=5.0),
 )

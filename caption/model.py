@@ -27,6 +27,7 @@ from saccade.recurrent.core import AnyCore, RecurrentCore
 from saccade.recurrent.shared_weights import affine
 from saccade.recurrent.soft_attention import AdditiveAttention, DotProductAttention, Memory, read
 from saccade.recurrent.tree import map_tensors, named_tensors
+from saccade.words.output_layer import judge, smoothed_loss
 from saccade.words.symbols import PAD, SPECIAL
 
 BLOCK = 64
@@ -59,8 +60,7 @@ class Teller(RecurrentCore[Reading | Tensor, State, Seen, Step | Told]):
         self.expected = nn.Linear(config.hidden, 1) if config.attention == "hard" else None
 
     def initial_state(self, batch_size: int) -> State:
-        begun = torch.zeros(batch_size, dtype=torch.bool, device=self.places.device)
-        return State(self.core.initial_state(batch_size), begun)
+        return State(self.core.initial_state(batch_size), self.places.new_zeros(batch_size))
 
     def prepare(self, context: Sight) -> Seen:
         vectors, kept = context
@@ -82,7 +82,7 @@ class Teller(RecurrentCore[Reading | Tensor, State, Seen, Step | Told]):
     def forward(self, inputs: Reading | Int64[Tensor, " R"], state: State, context: Seen) -> tuple[Step, State]:
         reading = inputs if isinstance(inputs, Reading) else None
         word = inputs if isinstance(inputs, Tensor) else inputs.word
-        core = state.core if bool(state.begun.all()) else self._begin(state, context)
+        core = state.core if bool((state.begun > 0).all()) else self._begin(state, context)
         before = hidden_of(core)  # h_{t-1}
         seen, weights, look = self._look(before, context, None if reading is None else reading.chance)
         if self.gate is not None:
@@ -99,7 +99,8 @@ class Teller(RecurrentCore[Reading | Tensor, State, Seen, Step | Told]):
 
     def logits(self, step: Step) -> Float[Tensor, "R W"]:
         """Return the scores of the next word after one step: equation 7 without its softmax."""
-        return _full(self._scores(step.hidden, step.seen, step.vector, None))
+        said = self._said(step.hidden, step.seen, step.vector, None)
+        return _full(affine((said,), (self.words.weight,), (self.output_bias,)))
 
     def readout(self, outputs: Step | Told, state: State) -> Step | Told:
         """Compute the output layer for all words, and the baseline.
@@ -117,13 +118,11 @@ class Teller(RecurrentCore[Reading | Tensor, State, Seen, Step | Told]):
         target = reading.target.flatten()[rows]
         chosen = lambda leaf: leaf.flatten(0, 1)[rows]  # noqa: E731
         kept = None if reading.kept_output is None else chosen(reading.kept_output)
-        scores = _full(self._scores(chosen(outputs.hidden), chosen(outputs.seen), chosen(outputs.vector), kept))
-        total, true = scores.logsumexp(1), scores.gather(1, target[:, None]).squeeze(1)
-        smoothing = self.config.smoothing
-        cost = total - (1 - smoothing) * true - smoothing * scores.mean(1) if smoothing else total - true
-        exact = (true - total).detach()
+        said = self._said(chosen(outputs.hidden), chosen(outputs.seen), chosen(outputs.vector), kept)
+        judged = judge(said, self.words.weight, self.output_bias, target)
+        cost = smoothed_loss(judged.log_p, judged.mean_log_p, self.config.smoothing)
         spread = lambda values: values.new_zeros(told.shape).masked_scatter(told, values[:words])  # noqa: E731
-        return Told(spread(cost), spread(exact), outputs.weights, outputs.gate, outputs.look)
+        return Told(spread(cost), spread(judged.log_p.detach()), outputs.weights, outputs.gate, outputs.look)
 
     def detach(self, state: State) -> State:
         return State(self.core.detach(state.core), state.begun)
@@ -138,7 +137,7 @@ class Teller(RecurrentCore[Reading | Tensor, State, Seen, Step | Told]):
 
         def begin(leaf: Tensor) -> Tensor:
             first = next(leaves)
-            return torch.where(state.begun[:, None], leaf, first.repeat(len(leaf) // len(first), 1))
+            return torch.where(state.begun[:, None] > 0, leaf, first.repeat(len(leaf) // len(first), 1))
 
         return map_tensors(begin, state.core)
 
@@ -174,13 +173,11 @@ class Teller(RecurrentCore[Reading | Tensor, State, Seen, Step | Told]):
         baseline = _full(affine((before.detach(),), (self.expected.weight,), (self.expected.bias,))).squeeze(1)
         return read(used, memory), used if writes else weights, Look(log_probability, entropy, baseline)
 
-    def _scores(self, hidden: Tensor, seen: Tensor, vector: Tensor, kept: Tensor | None) -> Tensor:
-        """Return L_o (E y_{t-1} + L_h h_t + L_z z_t), equation 7, with dropout before L_o."""
-        told = affine((hidden, seen), (self.from_hidden.weight, self.from_seen.weight))
-        told = told + vector.to(told.dtype)
-        if kept is not None:
-            told = told * (kept / (1 - self.config.dropout)).to(told.dtype)
-        return affine((told,), (self.words.weight,), (self.output_bias,))
+    def _said(self, hidden: Tensor, seen: Tensor, vector: Tensor, kept: Tensor | None) -> Tensor:
+        """Return E y_{t-1} + L_h h_t + L_z z_t, the input of L_o in equation 7, with dropout."""
+        said = affine((hidden, seen), (self.from_hidden.weight, self.from_seen.weight))
+        said = said + vector.to(said.dtype)
+        return said if kept is None else said * (kept / (1 - self.config.dropout)).to(said.dtype)
 
 
 def _attention(config: Config, width: int) -> AdditiveAttention | DotProductAttention | None:

@@ -48,8 +48,8 @@ class State(NamedTuple):
     """The core's state; before the first step it is empty, since it follows from the picture."""
 
     core: CoreState
-    begun: Bool[Tensor, " R"]
-    """False before the first step."""
+    begun: Float[Tensor, " R"]
+    """0 before the first step, then 1."""
 
 
 class Look(NamedTuple):

@@ -151,9 +151,9 @@ SPEC = Spec(
     unit="pairs",
     learning_term="nats_per_symbol",
     metrics=(
-        Metric("bleu_lowercased", "measured", "BLEU", NOTE, better="higher"),
-        Metric("bleu", "with case", "BLEU", better="higher"),
-        Metric("exact_percent", "exact, %", better="higher"),
+        Metric("bleu_lowercased", "measured", "BLEU", NOTE, better="higher", optional=True),
+        Metric("bleu", "with case", "BLEU", better="higher", optional=True),
+        Metric("exact_percent", "exact, %", better="higher", optional=True),
         Metric("perplexity", "perplexity"),
     ),
     train=TrainConfig(

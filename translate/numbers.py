@@ -17,16 +17,16 @@ MIXED = 2654435761
 """A multiplier that mixes the bits of a number (Knuth): a tenth of the numbers is held out by it."""
 
 
-def load_numbers(source: str, target: str, count: int, seed: int) -> Corpora:
-    """Return `count` training numbers, drawn by the seed, and held-out ones, the same for every seed.
+def load_numbers(source: str, target: str, count: int) -> Corpora:
+    """Return `count` training numbers and held-out ones; the same at every call.
 
     Raises:
         InputError: a language that num2words does not spell, or the same twice.
     """
     if source == target:
         raise InputError("two languages", f"{source} twice", "change --from or --to")
-    train = _draw(seed, "numbers: train", count, held_out=False)
-    held = _draw(0, "numbers: held out", 2 * HELD_OUT, held_out=True)
+    train = _draw("numbers: train", count, held_out=False)
+    held = _draw("numbers: held out", 2 * HELD_OUT, held_out=True)
     made = [
         _spell(name, numbers, source, target)
         for name, numbers in (("train", train), ("validation", held[:HELD_OUT]), ("test", held[HELD_OUT:]))
@@ -34,12 +34,12 @@ def load_numbers(source: str, target: str, count: int, seed: int) -> Corpora:
     return Corpora(made[0], [made[1]], [made[2]])
 
 
-def _draw(seed: int, purpose: str, count: int, *, held_out: bool) -> list[int]:
+def _draw(purpose: str, count: int, *, held_out: bool) -> list[int]:
     """Draw numbers of one part; held-out ones are different from one another."""
     found: list[int] = []
     step = 0
     while len(found) < count:
-        drawn = integers(seed, purpose, step, 4 * count, [DIGITS, 10**DIGITS])
+        drawn = integers(0, purpose, step, 4 * count, [DIGITS, 10**DIGITS])
         numbers = (drawn[:, 1] % 10 ** (drawn[:, 0] + 1)).tolist()
         found += [number for number in numbers if is_held_out(number) == held_out]
         if held_out:

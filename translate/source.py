@@ -38,7 +38,7 @@ class PairSource:
     """Sentence pairs; batches are a pure function of (seed, step)."""
 
     def __init__(self, data: TranslateData, seed: int, device: torch.device | str = "cpu") -> None:
-        corpora = load(data, seed)
+        corpora = load(data)
         self.device, self._seed, self._corpora = torch.device(device), seed, corpora
         train, lower = corpora.train, data.lower
         limit = min(data.subwords, NUMBERS_SUBWORDS) if data.dataset == "numbers" else data.subwords
@@ -137,10 +137,10 @@ class PairSource:
         return Pairs(*(leaf.to(self.device) for leaf in leaves))
 
 
-def load(data: TranslateData, seed: int) -> Corpora:
+def load(data: TranslateData) -> Corpora:
     """Load the pairs of a dataset."""
     if data.dataset == "numbers":
-        return load_numbers(data.from_, data.to, data.epoch_examples, seed)
+        return load_numbers(data.from_, data.to, data.epoch_examples)
     return load_lines(find_folder(data.dataset.removeprefix("lines:"), data.data_dir), data.from_, data.to)
 
 

@@ -21,8 +21,11 @@ from saccade.pipeline.provenance import command
 from saccade.shipped.card import Card, write_card
 from saccade.shipped.catalogue import size
 
-MOST_BYTES = 12_000_000
+MOST_BYTES = 40_000_000
 """Largest total size of all shipped networks."""
+
+MOST_BYTES_OF_A_SYSTEM = 12_000_000
+"""Largest total size of the shipped networks of one system."""
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -51,7 +54,7 @@ def add(
 
     Raises:
         InputError: a run that is unfinished or has no metrics of the test split; an invalid or existing name; more
-            than 12 MB in total; a folder that cannot be written to.
+            than 12 MB for its system, or 40 MB in total; a folder that cannot be written to.
     """
     into = into or _source_tree()
     target = into / name
@@ -95,12 +98,15 @@ def _write(
 
 
 def _check_size(into: Path, draft: Path, target: Path) -> None:
-    """Check the total size of the shipped networks after `draft` replaces `target`."""
+    """Check the total sizes of the shipped networks after `draft` replaces `target`."""
     others = [folder for folder in into.iterdir() if folder.is_dir() and folder not in (draft, target)]
-    total = size(draft) + sum(map(size, others))
-    if total > MOST_BYTES:
-        do = "ship a smaller network, or fewer"
-        raise InputError(f"at most {MOST_BYTES:,} bytes of shipped networks", f"{total:,}", do)
+    system = read_record(draft)["system"]
+    same = [folder for folder in others if read_record(folder)["system"] == system]
+    for folders, most, whose in ((others, MOST_BYTES, ""), (same, MOST_BYTES_OF_A_SYSTEM, f" of {system}")):
+        total = size(draft) + sum(map(size, folders))
+        if total > most:
+            do = "ship a smaller network, or fewer"
+            raise InputError(f"at most {most:,} bytes of shipped networks{whose}", f"{total:,}", do)
 
 
 def _source_tree() -> Path:

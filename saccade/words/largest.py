@@ -1,12 +1,14 @@
-"""The largest of many scores, faster than a sort of each row."""
+"""The largest of many scores and the sum of their exponentials, faster than a sort and a pass over all of them."""
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
 BLOCK = 64
 """Scores in a block."""
+
+ROWS = 32
+"""Rows that are normalised at once: few enough to stay in the processor's cache."""
 
 
 def largest(values: Float[Tensor, "R V"], k: int) -> tuple[Float[Tensor, "R k"], Int64[Tensor, "R k"]]:
@@ -14,12 +16,27 @@ def largest(values: Float[Tensor, "R V"], k: int) -> tuple[Float[Tensor, "R k"],
 
     The k largest lie in the k blocks with the largest maxima, so that only those are searched.
     """
-    rows, width = values.shape
-    blocks = -(-width // BLOCK)
+    blocks, rest = divmod(values.shape[1], BLOCK)
     if blocks <= 2 * k:
         return values.topk(k, dim=1)
-    padded = F.pad(values, (0, blocks * BLOCK - width), value=-torch.inf).view(rows, blocks, BLOCK)
-    chosen = padded.amax(2).topk(k, dim=1).indices  # [R, k]
-    candidates = padded.gather(1, chosen[:, :, None].expand(-1, -1, BLOCK))  # [R, k, BLOCK]
-    found, place = candidates.flatten(1).topk(k, dim=1)
-    return found, chosen.gather(1, place // BLOCK) * BLOCK + place % BLOCK
+    head = values[:, : blocks * BLOCK].unflatten(1, (blocks, BLOCK))
+    chosen = head.amax(2).topk(k, dim=1).indices  # [R, k]
+    candidates = head.gather(1, chosen[:, :, None].expand(-1, -1, BLOCK)).flatten(1)
+    places = (chosen[:, :, None] * BLOCK + torch.arange(BLOCK, device=values.device)).flatten(1)
+    if rest:
+        tail = torch.arange(blocks * BLOCK, values.shape[1], device=values.device)
+        candidates = torch.cat([candidates, values[:, -rest:]], dim=1)
+        places = torch.cat([places, tail.expand(len(values), -1)], dim=1)
+    found, among = candidates.topk(k, dim=1)
+    return found, places.gather(1, among)
+
+
+def normaliser(logits: Float[Tensor, "R V"]) -> Float[Tensor, " R"]:
+    """Return the logarithm of the sum of exponentials of each row, computed in float32 (float64 for float64)."""
+    fine = torch.promote_types(logits.dtype, torch.float32)
+    totals = []
+    for part in logits.split(ROWS):
+        values = part.to(fine, copy=True)
+        highest = values.amax(1, keepdim=True)
+        totals.append(values.sub_(highest).exp_().sum(1).log_().add_(highest[:, 0]))
+    return torch.cat(totals)

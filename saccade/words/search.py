@@ -16,7 +16,7 @@ from saccade.errors import InputError
 from saccade.recurrent.core import AnyCore, RecurrentCore
 from saccade.recurrent.tree import Tree, map_tensors, take
 from saccade.recurrent.unroll import unroll
-from saccade.words.largest import largest
+from saccade.words.largest import largest, normaliser
 from saccade.words.symbols import BEGIN, END, NEVER_WRITTEN, PAD
 
 Logits = Callable[[Any], Tensor]
@@ -85,12 +85,12 @@ class BeamSearch(RecurrentCore[Tensor, Beams, Any, Tensor]):
         step, (size, beams) = int(inputs), state.scores.shape
         previous = state.symbols[:, :, step - 1] if step else torch.full_like(state.symbols[:, :, 0], BEGIN)
         output, core = self.core(previous.flatten(), state.core, context)
-        logits = self.logits(output).float()
-        total = torch.logsumexp(logits, dim=1)
-        ending = state.scores + (logits[:, END] - total).view(size, beams)  # [B, K]
-        values, symbols = largest(logits, min(beams + len(self.never), logits.shape[1]))  # [B K, k]
-        values = values.masked_fill(torch.isin(symbols, symbols.new_tensor(self.never)), -torch.inf)
-        values = state.scores[:, :, None] + (values - total[:, None]).view(size, beams, -1)
+        logits = self.logits(output)
+        total = normaliser(logits)
+        ending = state.scores + (logits[:, END] - total).view(size, beams).float()  # [B, K]
+        found, symbols = largest(logits, min(beams + len(self.never), logits.shape[1]))  # [B K, k]
+        found = (found - total[:, None]).masked_fill(torch.isin(symbols, symbols.new_tensor(self.never)), -torch.inf)
+        values = state.scores[:, :, None] + found.view(size, beams, -1).float()
         values = values.masked_fill((state.most == step + 1)[:, None, None], -torch.inf)  # at its end no beam goes on
         kept, places = values.flatten(1).topk(beams, dim=1)  # [B, K]
         parents = places // values.shape[2]

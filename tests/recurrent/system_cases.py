@@ -22,6 +22,10 @@ from saccade.images.config import Shape
 from saccade.images.source import ImageBatch
 from saccade.recurrent.core import AnyCore
 from saccade.recurrent.tree import take
+from saccade.translate.config import Config as TranslateConfig
+from saccade.translate.model import EncoderDecoder
+from saccade.translate.pairs import Pairs
+from saccade.translate.system import TranslateSystem
 from tests.recurrent.cases import Case
 
 SHAPE = Shape(channels=1, height=20, width=20, classes=5)
@@ -101,6 +105,23 @@ def telling(**settings: Any) -> Case:
     return Case(lambda: Teller(config, facts), episode, exact=config.attention != "hard")
 
 
+def translating(**settings: Any) -> Case:
+    config = TranslateConfig(embedding=5, encoder=4, hidden=6, **settings)
+
+    def episode(steps: int, examples: int) -> tuple[Any, Any]:
+        generator = torch.Generator().manual_seed(7)
+        source_lengths = torch.tensor([5, 2, 3, 4] * examples)[:examples]
+        source = torch.randint(4, 11, (examples, 5), generator=generator)
+        source = source.masked_fill(torch.arange(5) >= source_lengths[:, None], 0)
+        target = torch.randint(4, 11, (examples, steps), generator=generator)
+        full = torch.full((examples,), steps)
+        batch = Pairs(source, target, source_lengths, full, torch.arange(examples))
+        made = TranslateSystem().episode(batch, config, generator)
+        return made.inputs, made.context
+
+    return Case(lambda: EncoderDecoder(config, 11), episode)
+
+
 SYSTEMS = {
     "ram": looking(),
     "ram-paper": looking(prior="none", start="uniform", reward="correct", policy_gain=1.0),
@@ -123,4 +144,7 @@ SYSTEMS = {
     "baseline-fc": looking_once("fc"),
     "baseline-conv": looking_once("conv"),
     "baseline-modern": looking_once("modern"),
+    "translate": translating(),
+    "translate-additive-lstm": translating(cell="lstm", attention="additive", tied="output"),
+    "translate-without-attention": translating(attention="none", input_feeding=False, tied="none", dropout=0.0),
 }

@@ -11,7 +11,7 @@ from saccade.errors import InputError
 from saccade.recurrent.cells import LSTM, LSTMState
 from saccade.recurrent.core import RecurrentCore
 from saccade.recurrent.unroll import unroll
-from saccade.words.largest import BLOCK, largest
+from saccade.words.largest import BLOCK, largest, normaliser
 from saccade.words.sampling import sample, sampled_symbol
 from saccade.words.search import STEPS_AT_ONCE, Hypotheses, beam_search, done, teacher
 from saccade.words.symbols import BEGIN, END, NEVER_WRITTEN, PAD
@@ -192,6 +192,14 @@ def test_the_largest_are_topk(width: int, k: int) -> None:
     found, places = largest(values, k)
     assert torch.equal(found, values.topk(k).values)
     assert torch.equal(values.gather(1, places), found)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+def test_the_normaliser_is_logsumexp_and_leaves_its_input_alone(dtype: torch.dtype) -> None:
+    logits = 20 * torch.randn(70, 50, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(dtype)
+    before = logits.clone()
+    torch.testing.assert_close(normaliser(logits).double(), logits.double().logsumexp(1))
+    assert torch.equal(logits, before)
 
 
 def test_sampled_symbols_follow_the_probabilities() -> None:

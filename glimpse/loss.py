@@ -21,6 +21,7 @@ from saccade.glimpse.config import Config
 from saccade.glimpse.reward import rewards
 from saccade.glimpse.trace import Glimpse
 from saccade.pipeline.contract import Loss
+from saccade.recurrent.reinforce import advantages
 
 
 def expected(
@@ -30,18 +31,6 @@ def expected(
     if baseline.ndim == 2:
         return baseline
     return baseline.gather(2, targets[None, :, None].expand(len(baseline), -1, 1)).squeeze(2)
-
-
-def advantages(reward: Float[Tensor, " B"], baseline: Float[Tensor, "T B"], rollouts: int) -> Float[Tensor, "T B"]:
-    """Return R - b, detached: b is b_t, or with M rollouts the mean reward of the other M - 1.
-
-    Rollouts of an image lie `B / M` apart along the batch axis.
-    """
-    if rollouts == 1:
-        return reward - baseline.detach()
-    by_image = reward.view(rollouts, -1)
-    others = (by_image.sum(0) - by_image) / (rollouts - 1)
-    return (by_image - others).view(1, -1).expand_as(baseline)
 
 
 def log_probability(trace: Glimpse, std: Float[Tensor, "T B"]) -> Float[Tensor, "T B"]:

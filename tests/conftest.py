@@ -15,6 +15,7 @@ CHECKED = [
     *(f"saccade.sketch.{name}" for name in ("loss", "mixture", "model", "sampling")),
     "saccade.sketch.strokes",
     "saccade.adding.model",
+    *(f"saccade.caption.{name}" for name in ("loss", "model", "scene_encoder", "trace")),
     "saccade.baseline.model",
     *(f"saccade.video.{name}" for name in ("encoder", "forecaster", "objects", "pooling", "recogniser")),
     "saccade.images.canvas",

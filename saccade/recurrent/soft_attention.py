@@ -1,7 +1,8 @@
 """Soft attention over a memory of N places, with an optional mask: additive and dot-product.
 
 A core calls `prepare(memory, mask)` in its own `prepare`, once per unroll: the keys are the memory's projection. Every
-step then asks with a query: `attended = attention(query, memory)`.
+step then asks with a query: `attended = attention(query, memory)`. Several queries may share a memory: G queries of B
+memories are G B rows, those of a memory B apart.
 """
 
 import math
@@ -28,9 +29,9 @@ class Memory(NamedTuple):
 class Attended(NamedTuple):
     """The answer to a query."""
 
-    context: Float[Tensor, "B D"]
+    context: Float[Tensor, "R D"]
     """The weighted sum of the values."""
-    weights: Float[Tensor, "B N"]
+    weights: Float[Tensor, "R N"]
     """Their sum is 1; exactly 0 at masked places, and everywhere where all places are masked."""
 
 
@@ -47,14 +48,14 @@ class AdditiveAttention(nn.Module):
         """Project the keys, once per unroll."""
         return _prepared(memory, mask, self.key)
 
-    def forward(self, query: Float[Tensor, "B Q"], memory: Memory) -> Attended:
+    def forward(self, query: Float[Tensor, "R Q"], memory: Memory) -> Attended:
         """Read the memory.
 
         `v` is multiplied without `affine`: a vector's gradient is small, and `affine` would keep a second [T, B, N, A].
         """
-        asked = affine((query,), (self.query.weight,))  # [B, A]
-        hidden = torch.tanh(memory.keys + asked[:, None])  # [B, N, A]
-        return _attend(F.linear(hidden, self.score.weight).squeeze(2), memory)
+        asked = _grouped(affine((query,), (self.query.weight,)), memory)  # [B, G, A]
+        hidden = torch.tanh(memory.keys[:, None] + asked[:, :, None])  # [B, G, N, A]
+        return _attend(F.linear(hidden, self.score.weight).squeeze(3), memory)
 
 
 class DotProductAttention(nn.Module):
@@ -78,10 +79,22 @@ class DotProductAttention(nn.Module):
         """Project the keys, once per unroll."""
         return _prepared(memory, mask, self.key)
 
-    def forward(self, query: Float[Tensor, "B Q"], memory: Memory) -> Attended:
+    def forward(self, query: Float[Tensor, "R Q"], memory: Memory) -> Attended:
         """Read the memory."""
-        scores = torch.bmm(memory.keys, query.to(memory.keys.dtype)[:, :, None]).squeeze(2)
+        asked = _grouped(query.to(memory.keys.dtype), memory)
+        scores = torch.bmm(asked, memory.keys.transpose(1, 2))  # [B, G, N]
         return _attend(scores * self.scale, memory)
+
+
+def read(weights: Float[Tensor, "R N"], memory: Memory) -> Float[Tensor, "R D"]:
+    """Return the sum of the values with given weights."""
+    values = memory.values
+    return torch.bmm(_grouped(weights.to(values.dtype), memory), values).transpose(0, 1).flatten(0, 1).to(values.dtype)
+
+
+def _grouped(rows: Tensor, memory: Memory) -> Tensor:
+    """Return rows [G B, ...] as [B, G, ...]."""
+    return rows.reshape(-1, len(memory.values), *rows.shape[1:]).transpose(0, 1)
 
 
 def _prepared(memory: Tensor, mask: Tensor | None, key: nn.Linear | None) -> Memory:
@@ -95,14 +108,17 @@ def _prepared(memory: Tensor, mask: Tensor | None, key: nn.Linear | None) -> Mem
     return Memory(memory, keys.view(*memory.shape[:2], -1), mask)
 
 
-def _attend(scores: Tensor, memory: Memory) -> Attended:
-    """Return the softmax of the scores [B, N] over the places that are not masked, and the mean of their values."""
-    values, mask = memory.values, memory.mask
-    scores = scores.to(values.dtype)
-    if mask is None:
-        weights = torch.softmax(scores, dim=1)
+def _attend(scores: Float[Tensor, "B G N"], memory: Memory) -> Attended:
+    """Return the softmax of the scores over the places that are not masked, and the mean of their values.
+
+    The softmax is in full precision, whatever the type of the values.
+    """
+    scores = scores.float() if scores.dtype in (torch.bfloat16, torch.float16) else scores
+    if memory.mask is None:
+        weights = torch.softmax(scores, dim=2)
     else:
+        masked = ~memory.mask[:, None]
         lowest = torch.finfo(scores.dtype).min  # not -inf, whose softmax is NaN where all places are masked
-        weights = torch.softmax(scores.masked_fill(~mask, lowest), dim=1).masked_fill(~mask, 0)
-    context = torch.bmm(weights[:, None], values).squeeze(1)
-    return Attended(context.to(values.dtype), weights)
+        weights = torch.softmax(scores.masked_fill(masked, lowest), dim=2).masked_fill(masked, 0)
+    weights = weights.transpose(0, 1).flatten(0, 1)
+    return Attended(read(weights, memory), weights)

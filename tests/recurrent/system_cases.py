@@ -7,6 +7,10 @@ import torch
 from saccade.baseline.config import Config as BaselineConfig
 from saccade.baseline.model import OneLook
 from saccade.baseline.system import BaselineSystem
+from saccade.caption.config import CaptionFacts
+from saccade.caption.config import Config as CaptionConfig
+from saccade.caption.model import Teller
+from saccade.caption.trace import Reading, Sight
 from saccade.draw.completion import MaskedDraw
 from saccade.draw.config import Config as DrawConfig
 from saccade.draw.model import Draw
@@ -96,6 +100,21 @@ def finishing() -> Case:
     return Case(build, episode, accumulates=True)
 
 
+def telling(**settings: Any) -> Case:
+    config = CaptionConfig(**{"hidden": 8, "embedding": 5, "features": 6, "scored": 7, **settings})
+    facts = CaptionFacts("a", "", 2, 3, 9, words=("dog", "a", "runs"))
+
+    def episode(steps: int, examples: int) -> tuple[Any, Any]:
+        generator = torch.Generator().manual_seed(7)
+        word, target = torch.randint(1, 7, (2, steps, examples), generator=generator)
+        chance = torch.rand(steps, examples, generator=generator)
+        chance[::2] = torch.nan
+        hard = config.attention == "hard"
+        return Reading(word, target, chance if hard else None), Sight(torch.randn(examples, 6, 9, generator=generator))
+
+    return Case(lambda: Teller(config, facts), episode, exact=config.attention != "hard")
+
+
 def translating(**settings: Any) -> Case:
     config = TranslateConfig(embedding=5, encoder=4, hidden=6, **settings)
 
@@ -177,6 +196,10 @@ SYSTEMS = {
     "ram-gru": looking(core="gru"),
     "ram-gaussian": looking(attention="gaussian", scales=2),
     "ram-two-rollouts": looking(rollouts=2),
+    "caption": telling(),
+    "caption-additive-gru": telling(score="additive", core="gru"),
+    "caption-hard": telling(attention="hard", gate=False),
+    "caption-without-attention": telling(attention="none", features=0),
     "draw": drawing(),
     "draw-without-attention": drawing(attention=False),
     "draw-labelled-gru-2-layers": drawing(core="gru", layers=2, labelled=True),

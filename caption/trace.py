@@ -1,0 +1,95 @@
+"""The inputs, the context, the state and the outputs of Show, Attend and Tell."""
+
+from typing import NamedTuple
+
+from jaxtyping import Bool, Float, Int64, UInt8
+from torch import Tensor
+
+from saccade.recurrent.cells import CoreState
+from saccade.recurrent.soft_attention import Memory
+
+
+class Reading(NamedTuple):
+    """A step's inputs while it reads a known sentence. Rows are captions: those of B pictures lie B apart."""
+
+    word: Int64[Tensor, " R"]
+    """y_{t-1}: BEGIN at first."""
+    target: Int64[Tensor, " R"]
+    """y_t; PAD after the end."""
+    chance: Float[Tensor, " R"] | None = None
+    """Noise in [0, 1) that samples the place of hard attention; NaN: see `Config.looks`."""
+    kept_word: Bool[Tensor, "R E"] | None = None
+    """False where the word's vector is dropped."""
+    kept_output: Bool[Tensor, "R E"] | None = None
+    """False where the output layer's input is dropped."""
+
+
+class Sight(NamedTuple):
+    """The context: pictures as the encoder sees them, or before it."""
+
+    vectors: Float[Tensor, "B L D"] | UInt8[Tensor, "B 1 S S"]
+    """Annotation vectors a_i; for scenes the pixels, which the network's own CNN looks at."""
+    kept: Bool[Tensor, "B V"] | None = None
+    """False where a projected channel is dropped."""
+
+
+class Seen(NamedTuple):
+    """The context as a step sees it."""
+
+    memory: Memory
+    """The annotation vectors, projected, and their keys."""
+    mean: Float[Tensor, "B V"]
+    """Their mean."""
+    first: tuple[Float[Tensor, "B H"], ...]
+    """Initial states of the core's leaves."""
+
+
+class State(NamedTuple):
+    """The core's state; before the first step it is empty, since it follows from the picture."""
+
+    core: CoreState
+    begun: Float[Tensor, " R"]
+    """0 before the first step, then 1."""
+
+
+class Look(NamedTuple):
+    """Choice of a place by hard attention."""
+
+    log_probability: Float[Tensor, " R"]
+    """log alpha of the sampled place; 0 where none was sampled."""
+    entropy: Float[Tensor, " R"]
+    """Of alpha, nats."""
+    expected: Float[Tensor, " R"]
+    """The baseline b_t: expected log-probability of the rest of the caption."""
+
+
+class Step(NamedTuple):
+    """The output of a step alone; `readout` makes a `Told` of the stacked steps."""
+
+    hidden: Float[Tensor, "R H"]
+    """h_t."""
+    seen: Float[Tensor, "R V"]
+    """z_t."""
+    vector: Float[Tensor, "R E"]
+    """E y_{t-1}."""
+    weights: Float[Tensor, "R L"]
+    """alpha_t."""
+    gate: Float[Tensor, " R"]
+    """beta_t; 1 without the gate."""
+    look: Look | None
+    reading: Reading | None
+    """What was read; None while the network writes."""
+
+
+class Told(NamedTuple):
+    """The outputs of an unroll over known sentences."""
+
+    cost: Float[Tensor, "T R"]
+    """Cross-entropy of the target, smoothed, nats; 0 after the end."""
+    log_probability: Float[Tensor, "T R"]
+    """Of the target, detached."""
+    weights: Float[Tensor, "T R L"]
+    """alpha."""
+    gate: Float[Tensor, "T R"]
+    """beta."""
+    look: Look | None

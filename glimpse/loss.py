@@ -10,13 +10,12 @@ The model detaches the inputs of policy, baseline and probe, so the four terms t
 policy_reads = "state" it does not detach the policy's.
 """
 
-import math
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from saccade.gaze.reinforce import advantages, log_density
 from saccade.glimpse.config import Config
 from saccade.glimpse.reward import rewards
 from saccade.glimpse.trace import Glimpse
@@ -32,23 +31,9 @@ def expected(
     return baseline.gather(2, targets[None, :, None].expand(len(baseline), -1, 1)).squeeze(2)
 
 
-def advantages(reward: Float[Tensor, " B"], baseline: Float[Tensor, "T B"], rollouts: int) -> Float[Tensor, "T B"]:
-    """Return R - b, detached: b is b_t, or with M rollouts the mean reward of the other M - 1.
-
-    Rollouts of an image lie `B / M` apart along the batch axis.
-    """
-    if rollouts == 1:
-        return reward - baseline.detach()
-    by_image = reward.view(rollouts, -1)
-    others = (by_image.sum(0) - by_image) / (rollouts - 1)
-    return (by_image - others).view(1, -1).expand_as(baseline)
-
-
 def log_probability(trace: Glimpse, std: Float[Tensor, "T B"]) -> Float[Tensor, "T B"]:
     """Return log N(l_t; mean_t, std) of the unclamped sample, over x and y; 0 where the policy did not choose."""
-    distance = (trace.sample.detach() - trace.mean) / std[:, :, None]
-    density = -0.5 * distance.square() - std[:, :, None].log() - 0.5 * math.log(2 * math.pi)
-    return density.sum(2) * trace.chosen
+    return log_density(trace.sample, trace.mean, std, trace.chosen)
 
 
 def hybrid_loss(trace: Glimpse, std: Float[Tensor, "T B"], targets: Int64[Tensor, " B"], config: Config) -> Loss:

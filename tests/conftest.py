@@ -10,7 +10,8 @@ from jaxtyping import install_import_hook
 
 CHECKED = [
     "saccade.recurrent",
-    *(f"saccade.glimpse.{name}" for name in ("following", "loss", "model", "network", "reward", "sensor", "trace")),
+    "saccade.gaze",
+    *(f"saccade.glimpse.{name}" for name in ("following", "loss", "model", "reward", "trace")),
     *(f"saccade.draw.{name}" for name in ("loss", "model", "sampling", "windows")),
     "saccade.adding.model",
     "saccade.baseline.model",

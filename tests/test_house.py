@@ -20,7 +20,7 @@ LAYERS = (
     {"bench", "cores", "studio"},
     SYSTEMS,
     {"tables", "shipped"},
-    {"terminal", "images", "words"},
+    {"terminal", "images", "words", "gaze"},
     {"pipeline"},
     {"recurrent"},
     {"errors", "json_types"},

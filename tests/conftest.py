@@ -10,7 +10,8 @@ from jaxtyping import install_import_hook
 
 CHECKED = [
     "saccade.recurrent",
-    "saccade.gaze",
+    *(f"saccade.gaze.{name}" for name in ("network", "reinforce", "sensor")),
+    *(f"saccade.dram.{name}" for name in ("answers", "cnn", "loss", "model", "network", "order", "stopping", "trace")),
     *(f"saccade.glimpse.{name}" for name in ("following", "loss", "model", "reward", "trace")),
     *(f"saccade.draw.{name}" for name in ("loss", "model", "sampling", "windows")),
     "saccade.adding.model",

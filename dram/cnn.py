@@ -73,7 +73,7 @@ class OneLook(RecurrentCore[GazeInputs, tuple[()], Tensor, Any]):
         self, inputs: GazeInputs, state: tuple[()], context: Float[Tensor, "B S K1"]
     ) -> tuple[tuple[Tensor, ...], tuple[()]]:
         """Give the belief about the current place."""
-        place = inputs.object[:, None, None].expand(-1, 1, self.symbols)
+        place = inputs.object.long()[:, None, None].expand(-1, 1, self.symbols)
         return (context.gather(1, place).squeeze(1),), state
 
     def readout(self, outputs: tuple[Tensor, ...], state: tuple[()]) -> Reading:

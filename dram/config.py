@@ -191,6 +191,16 @@ class Config:
     halting_gradient: Literal["reinforce", "exact"] = "reinforce"
     """Gradient of halting: REINFORCE, or the expectation over all stops, which are few."""
 
+    @property
+    def each(self) -> int:
+        """Steps for each object: the glimpses, or 1 of a network that sees all at once."""
+        return self.glimpses if self.network == "attention" else 1
+
+    @property
+    def copies(self) -> int:
+        """Copies of each picture in an episode: the rollouts, or 1 of a network that sees all at once."""
+        return self.rollouts if self.network == "attention" else 1
+
 
 NOTE = (
     "Pictures whose text is not read exactly, in percent, one rollout with the policy's mean, stopping by itself; in "

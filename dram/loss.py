@@ -48,7 +48,7 @@ def sequence_loss(
     config: Config,
 ) -> Loss:
     """Return the sum of the terms. `std` is the location policy's."""
-    logits = at_answers(outputs.logits, config.glimpses)  # [S, B, K1]
+    logits = at_answers(outputs.logits, config.each)  # [S, B, K1]
     answers, end = len(logits), logits.shape[2] - 1
     wanted = counted(targets, config, end)[:, :answers]
     log_p = F.log_softmax(logits, dim=2)
@@ -71,8 +71,8 @@ def sequence_loss(
 
 def _reinforce(outputs: Reading, gained: Tensor, present: Tensor, std: Tensor, config: Config) -> dict[str, Tensor]:
     """Return the term of the policy, and of a single rollout also that of the baseline."""
-    steps = present.repeat_interleave(config.glimpses, dim=0)  # [T, B]
-    every = gained.repeat_interleave(config.glimpses, dim=0)
+    steps = present.repeat_interleave(config.each, dim=0)  # [T, B]
+    every = gained.repeat_interleave(config.each, dim=0)
     log_policy = log_density(outputs.sample, outputs.mean, std, outputs.chosen)
     advantage = leave_one_out(every, config.rollouts) if config.rollouts > 1 else every - outputs.baseline.detach()
     outside = (outputs.mean.abs() - 1).clamp(min=0).square().sum(2)
@@ -85,12 +85,12 @@ def _reinforce(outputs: Reading, gained: Tensor, present: Tensor, std: Tensor, c
 
 def _halting(outputs: Reading, reward: Tensor, count: Tensor, config: Config) -> Tensor:
     """Return the term of learned stopping."""
-    halting = at_answers(outputs.halting, config.glimpses)
-    gained = returns_of_stops(reward, count, config.reward_floor, config.glimpse_price * config.glimpses)
+    halting = at_answers(outputs.halting, config.each)
+    gained = returns_of_stops(reward, count, config.reward_floor, config.glimpse_price * config.each)
     if config.halting_gradient == "exact":
         objective = exact_objective(halting, gained)
     else:
-        stop = lengths_until(at_answers(outputs.stops, config.glimpses))
+        stop = lengths_until(at_answers(outputs.stops, config.each))
         earned = gained.gather(0, stop[None] - 1).squeeze(0)
         several = config.rollouts > 1
         advantage = leave_one_out(earned, config.rollouts) if several else earned - earned.mean()

@@ -30,7 +30,7 @@ def measured(
         spent [B], glimpses; location [B, T, 2]; and if the symbols' places are known, miss [B, T]: the pixels from each
         glimpse to the middle of the symbol that it is about, NaN at glimpses about none.
     """
-    each = config.glimpses if config.network == "attention" else 1
+    each = config.each
     found = answers(outputs, each)
     end = outputs.logits.shape[2] - 1
     truth = targets.masked_fill(targets == end, -1)
@@ -45,7 +45,7 @@ def measured(
         half = outputs.windows[0, 0, 0, 2:]  # of the finest window, whose side is g pixels
         middle = _padded(places, outputs.location.shape[0] // each).repeat_interleave(each, dim=1)  # [B, T, 2]
         values["miss"] = ((location - middle) * (config.patch / 2) / half).norm(dim=2)
-    examples = len(count) // (config.rollouts if config.network == "attention" else 1)
+    examples = len(count) // config.copies
     return {name: value[:examples].detach() for name, value in values.items()}
 
 

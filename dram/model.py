@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from saccade.dram.config import Config, SequenceFacts
-from saccade.dram.network import ConvolutionalGlimpse, Glance
+from saccade.dram.network import ConvolutionalGlimpse, Glance, full_precision
 from saccade.dram.trace import GazeInputs, GazeStep, Reading, Seen, State
 from saccade.errors import InputError
 from saccade.gaze.network import GlimpseNetwork
@@ -28,11 +28,6 @@ from saccade.recurrent.shared_weights import affine
 
 PADDED = 64
 """Pictures with at most this many times the pixels of the largest window are padded once, for all their glimpses."""
-
-
-def full_precision(tensor: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """Convert the 16-bit types of autocast to float32; float32 and float64 stay."""
-    return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
 
 
 class DRAM(RecurrentCore[GazeInputs, State, Seen, Any]):

@@ -8,6 +8,11 @@ from torch import Tensor, nn
 from saccade.recurrent.shared_weights import affine
 
 
+def full_precision(tensor: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+    """Convert the 16-bit types of autocast to float32; float32 and float64 stay."""
+    return tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor
+
+
 class Glance(nn.Module):
     """The context network C(I_coarse | W_c): convolutions of a coarse picture, its key points, and a linear layer.
 
@@ -45,10 +50,10 @@ class Glance(nn.Module):
     def forward(self, coarse: Float[Tensor, "B C q q"]) -> Float[Tensor, "B size"]:
         seen = torch.cat([coarse, self.places.expand(len(coarse), -1, -1, -1)], dim=1)
         seen = F.relu(self.second(F.relu(self.first(seen))))
-        weight = self.maps(seen).flatten(2).float().softmax(2)  # of each map over its places
+        weight = full_precision(self.maps(seen).flatten(2)).softmax(2)  # of each map over its places
         points = (weight @ self.grid).flatten(1)  # key points (x, y)
         pooled = F.avg_pool2d(seen, 2, ceil_mode=True)
-        return torch.tanh((self.points(points) + self.out(pooled.flatten(1))).float())
+        return torch.tanh(full_precision(self.points(points) + self.out(pooled.flatten(1))))
 
 
 def _grid(side: int) -> Float[Tensor, "2 {side} {side}"]:

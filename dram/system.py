@@ -71,11 +71,10 @@ class DramSystem(System[SequenceData, Config, SequenceBatch, SequenceFacts, Read
         Raises:
             InputError: the oracle's data does not know the symbols' places.
         """
-        copies = config.rollouts if config.network == "attention" else 1
+        copies, each = config.copies, config.each
         images = batch.images.to(torch.float32).div_(255).repeat(copies, 1, 1, 1)
         targets, count = batch.targets.repeat(copies, 1), batch.number.repeat(copies)
         places, device = batch.places.repeat(copies, 1, 1), images.device
-        each = config.glimpses if config.network == "attention" else 1
         objects = targets.shape[1] - (config.stop != "end-symbol")
         steps, examples = objects * each, len(images)
         noise = torch.randn(steps, examples, 2, generator=generator).to(device)
@@ -85,7 +84,7 @@ class DramSystem(System[SequenceData, Config, SequenceBatch, SequenceFacts, Read
             noise, chance = torch.zeros_like(noise), torch.full_like(chance, 0.5)
         at = torch.arange(steps, device=device)
         std = torch.full((steps, examples), config.std * (config.final_std / config.std) ** progress, device=device)
-        number = at[:, None].div(each, rounding_mode="floor").expand(-1, examples)
+        number = (at // each).float()[:, None].expand(-1, examples)
         forced = _forced(config, uniform, places, number, count)
         if config.policy == "learned" and progress < config.random_until:
             forced = salient_places(images, steps, generator)
@@ -174,7 +173,7 @@ class DramSystem(System[SequenceData, Config, SequenceBatch, SequenceFacts, Read
 def _oracle(places: Tensor, number: Tensor) -> Tensor:
     """Return the middle of each step's object [T, B, 2]; NaN, the policy's own choice, after the last object."""
     last = places.shape[2]
-    index = number.clamp(max=last - 1)[:, :, None, None].expand(-1, -1, 1, 2)
+    index = number.long().clamp(max=last - 1)[:, :, None, None].expand(-1, -1, 1, 2)
     return places.gather(2, index).squeeze(2).masked_fill((number >= last)[:, :, None], torch.nan)
 
 

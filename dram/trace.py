@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from jaxtyping import Bool, Float, Int64, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from saccade.gaze.sensor import PreparedImages
@@ -24,8 +24,8 @@ class GazeInputs(NamedTuple):
     """1 at the first step, where the glance starts the upper layer's state; else 0."""
     clock: Float[Tensor, "B N"]
     """One-hot: the glimpse of the current object."""
-    object: Int64[Tensor, " B"]
-    """Number of the current object, from 0."""
+    object: Float[Tensor, " B"]
+    """Number of the current object, 0, 1, 2, ..."""
     places: Float[Tensor, "B L 2"]
     """Middles of the symbols, NaN if unknown. Only metrics read them; the model does not."""
 

@@ -7,6 +7,11 @@ import torch
 from saccade.baseline.config import Config as BaselineConfig
 from saccade.baseline.model import OneLook
 from saccade.baseline.system import BaselineSystem
+from saccade.dram.config import Config as DramConfig
+from saccade.dram.config import SequenceFacts
+from saccade.dram.model import DRAM
+from saccade.dram.source import SequenceBatch
+from saccade.dram.system import DramSystem
 from saccade.draw.completion import MaskedDraw
 from saccade.draw.config import Config as DrawConfig
 from saccade.draw.model import Draw
@@ -82,7 +87,33 @@ def finishing() -> Case:
     return Case(build, episode, accumulates=True)
 
 
+def reading(**settings: Any) -> Case:
+    small = {"patch": 4, "hidden": 16, "upper": 12, "features": 8, "glance": 10, "glance_filters": 4}
+    config = DramConfig(glimpses=2, **{**small, **settings})
+    facts = SequenceFacts(1, 20, 20, tuple("abcde"), 1, 2)
+
+    def episode(steps: int, examples: int) -> tuple[Any, Any]:
+        generator = torch.Generator().manual_seed(8)
+        images = torch.randint(256, (examples, 1, 20, 20), generator=generator, dtype=torch.uint8)
+        targets = torch.tensor([1, 2, 5, -1][: 3 if config.stop == "end-symbol" else 4]).expand(examples, -1)
+        batch = SequenceBatch(images, targets, torch.full((examples,), 2), torch.zeros(examples, 2, 2))
+        made = DramSystem().episode(batch, config, generator)
+        return take(made.inputs, slice(steps)), made.context
+
+    def build() -> AnyCore:
+        core = DramSystem().build(config, facts)
+        if isinstance(core, DRAM):
+            torch.nn.init.normal_(core.emission.weight)  # a fresh policy's are 0
+        return core
+
+    return Case(build, episode, exact=False)
+
+
 SYSTEMS = {
+    "dram": reading(rollouts=2),
+    "dram-lstm-places-conv": reading(core="lstm", action="place", sees="conv", place_told=False),
+    "dram-without-glance-halting": reading(glance=0, stop="halting"),
+    "dram-one-layer": reading(glance=0, upper=0, core="rnn"),
     "ram": looking(),
     "ram-paper": looking(prior="none", start="uniform", reward="correct", policy_gain=1.0),
     "ram-lstm-2-layers-3-scales": looking(core="lstm", layers=2, scales=3),

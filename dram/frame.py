@@ -66,7 +66,7 @@ def read_frame(trace: Trace, t: float, example: int) -> Frame:
     probabilities = softmax(_steps(outputs.logits))[: last + 1]
     gaze = between(location[start], location[after], moved)
     path = [*location[: start + 1], gaze] if part else location[: start + 1]
-    answered = min((step + 1) // each, len(reading.text)) if not part or step == after else start // each
+    answered = min((step + 1) // each, len(reading.text))
     belief = Belief(
         between(probabilities[start], probabilities[after], learned),
         probabilities[step - 1] if step % each else None,

@@ -6,13 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from saccade.gaze.drawing import LANDED, between, ease
 from saccade.glimpse.reader import DOUBTS, ReadBatch
 from saccade.pipeline.animate.belief_chart import Belief, most_probable, softmax
 from saccade.pipeline.animate.page import Pixels, Point, to_pixels
 from saccade.pipeline.contract import Trace
-
-LANDED = 0.6
-"""Fraction of a step's time in which the gaze moves."""
 
 
 class Frame(NamedTuple):
@@ -53,15 +51,15 @@ def read_frame(trace: Trace, t: float, example: int) -> Frame:
     assert 0 <= t <= steps - 1, f"t = {t} is outside {steps} glimpses"
     start = min(int(t), steps - 1)
     after, part = min(start + 1, steps - 1), t - start
-    moved, learned = _ease(part / LANDED), _ease((part - LANDED) / (1 - LANDED))
+    moved, learned = ease(part / LANDED), ease((part - LANDED) / (1 - LANDED))
     landed = part >= LANDED
     step = after if landed else start
     probabilities = softmax(logits)
     target = int(trace.batch.labels[example])
     truth = target if 0 <= target < len(trace.facts.classes) else None
-    believed = _between(probabilities[start], probabilities[after], learned)
+    believed = between(probabilities[start], probabilities[after], learned)
     earlier = probabilities[step - 1] if step else None
-    gaze = _between(location[start], location[after], moved)
+    gaze = between(location[start], location[after], moved)
     path = [*location[: start + 1], gaze] if part else location[: start + 1]
     doubt = DOUBTS[int(trace.batch.doubt[example])] if isinstance(trace.batch, ReadBatch) else None
     image = trace.batch.images[example].detach().float().cpu().numpy()
@@ -71,7 +69,7 @@ def read_frame(trace: Trace, t: float, example: int) -> Frame:
         steps,
         t + 1,
         [(float(x), float(y)) for x, y in path],
-        _between(windows[start], windows[after], moved),
+        between(windows[start], windows[after], moved),
         [to_pixels(patch) for patch in patches[step]],
         [to_pixels(patch) for patch in patches[:step, 0]],
         0 < part < LANDED,
@@ -84,14 +82,3 @@ def read_frame(trace: Trace, t: float, example: int) -> Frame:
 def _point(place: Tensor) -> Point:
     x, y = place.tolist()
     return x, y
-
-
-def _ease(part: float) -> float:
-    """Ease from 0 to 1, with slope 0 at both ends."""
-    part = min(1.0, max(0.0, part))
-    return part * part * (3 - 2 * part)
-
-
-def _between(first: NDArray[np.float64], second: NDArray[np.float64], amount: float) -> NDArray[np.float64]:
-    """Interpolate linearly."""
-    return first + (second - first) * amount

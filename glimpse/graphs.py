@@ -3,10 +3,10 @@
 import copy
 
 import torch
+from saccade.glimpse.sensor import Retina
 
 from saccade.errors import InputError
 from saccade.glimpse.model import RAM
-from saccade.glimpse.sensor import Retina
 from saccade.images.source import ImageBatch
 from saccade.pipeline.graph import EXAMPLES, Graph, Graphs
 from saccade.pipeline.trained import AnyTrained

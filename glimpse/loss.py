@@ -10,13 +10,12 @@ The model detaches the inputs of policy, baseline and probe, so the four terms t
 policy_reads = "state" it does not detach the policy's.
 """
 
-import math
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from saccade.gaze.reinforce import advantages, log_density
 from saccade.glimpse.config import Config
 from saccade.glimpse.reward import rewards
 from saccade.glimpse.trace import Glimpse
@@ -35,9 +34,7 @@ def expected(
 
 def log_probability(trace: Glimpse, std: Float[Tensor, "T B"]) -> Float[Tensor, "T B"]:
     """Return log N(l_t; mean_t, std) of the unclamped sample, over x and y; 0 where the policy did not choose."""
-    distance = (trace.sample.detach() - trace.mean) / std[:, :, None]
-    density = -0.5 * distance.square() - std[:, :, None].log() - 0.5 * math.log(2 * math.pi)
-    return density.sum(2) * trace.chosen
+    return log_density(trace.sample, trace.mean, std, trace.chosen)
 
 
 def hybrid_loss(trace: Glimpse, std: Float[Tensor, "T B"], targets: Int64[Tensor, " B"], config: Config) -> Loss:

@@ -18,10 +18,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from saccade.errors import InputError
+from saccade.gaze.network import GlimpseNetwork
+from saccade.gaze.sensor import PreparedImages, Retina
 from saccade.glimpse.config import Config
-from saccade.glimpse.network import GlimpseNetwork
 from saccade.glimpse.reward import rewards_by_class
-from saccade.glimpse.sensor import PreparedImages, Retina
 from saccade.glimpse.trace import Glimpse, GlimpseInputs, GlimpseStep, MovingState, State
 from saccade.images.config import Shape
 from saccade.recurrent.cells import CoreState, build_core, hidden_of

@@ -4,14 +4,12 @@
 as in a saccade of the eye; then the windows stop, the new patches appear and the belief changes.
 """
 
+from saccade.gaze.drawing import cross, image_and_windows, image_box, path, progress_bar
 from saccade.glimpse.frame import Frame, read_frame
 from saccade.pipeline.animate.belief_chart import bars, headline, headline_width, percent, verdict
-from saccade.pipeline.animate.page import Box, Page, Pixels, Point, magnified_size, resize, shorten, text_width
+from saccade.pipeline.animate.page import Box, Page, Pixels, magnified_size, resize, shorten, text_width
 from saccade.pipeline.animate.palette import (
     BELIEF,
-    DISTANT_GAZE,
-    FAINT,
-    GAZE,
     GROUND,
     INK,
     QUIET,
@@ -30,7 +28,6 @@ PANEL = Box(MARGIN, 98, 400, 400)
 HEADLINES, HEADLINE_RIGHT = (460, 290), 808  # the headline's left edge for short and for long class names
 RETINA = Box(460, PANEL.top, 168, PANEL.height)
 CHART = Box(660, PANEL.top, WIDTH - MARGIN - 660, PANEL.height)
-BORDER = 0.08  # of the panel's side, kept free around the image for windows that reach beyond it
 TILE, TILE_CAPTION = 240, 40
 
 
@@ -59,7 +56,7 @@ def picture(trace: Trace, t: float, example: int) -> Pixels:
     if now.doubt:
         page.fill(Box(PANEL.left, PANEL.top + PANEL.height - 34, PANEL.width, 34), WRONG)
         page.text(f"? {now.doubt}", PANEL.left + 12, PANEL.top + PANEL.height - 11, 18, WHITE, bold=True)
-    _progress(page, Box(MARGIN, PROGRESS_TOP, WIDTH - 2 * MARGIN, 5), now)
+    progress_bar(page, Box(MARGIN, PROGRESS_TOP, WIDTH - 2 * MARGIN, 5), now.steps, now.step, now.progress)
     if trace.remark:
         page.text(shorten(trace.remark, WIDTH - 2 * MARGIN, 12), MARGIN, HEIGHT - 6, 12, QUIET)
     return page.pixels()
@@ -74,7 +71,7 @@ def tile(trace: Trace, t: float, example: int) -> Pixels:
     belief, baseline = now.belief, TILE + 24
     page = Page(TILE, TILE + TILE_CAPTION)
     _panel(page, Box(0, 0, TILE, TILE), now)
-    _progress(page, Box(0, TILE + TILE_CAPTION - 5, TILE, 3), now)
+    progress_bar(page, Box(0, TILE + TILE_CAPTION - 5, TILE, 3), now.steps, now.step, now.progress)
     is_right = belief.best == belief.truth
     judged = belief.final and belief.truth is not None
     colour = (RIGHT if is_right else WRONG) if judged else BELIEF
@@ -90,13 +87,6 @@ def tile(trace: Trace, t: float, example: int) -> Pixels:
     return page.pixels()
 
 
-def image_box(panel: Box, width: int, height: int) -> Box:
-    """Return the box of an image of width x height pixels in a panel: in the middle, as large as the border allows."""
-    room = round(min(panel.width, panel.height) * (1 - 2 * BORDER))
-    across, down = magnified_size(width, height, room)
-    return Box(panel.left + (panel.width - across) // 2, panel.top + (panel.height - down) // 2, across, down)
-
-
 def _panel(page: Page, panel: Box, now: Frame) -> None:
     """Draw the image, every scale's window around the gaze, the digit's middle if it is known, and the gaze's path.
 
@@ -104,38 +94,11 @@ def _panel(page: Page, panel: Box, now: Frame) -> None:
     """
     stage = Page(panel.width, panel.height, STAGE)
     box = image_box(Box(0, 0, panel.width, panel.height), now.image.shape[1], now.image.shape[0])
-    stage.paste(resize(now.image, box.width, box.height), box.left, box.top)
-    scales = len(now.windows)
-    for scale in reversed(range(scales)):
-        window = box.window(*now.windows[scale])
-        stage.outline(window, INK, 4, 0.5)  # sets the outline off from bright pixels
-        stage.outline(window, gaze_shade(scale, scales), 3)
+    image_and_windows(stage, box, now.image, now.windows)
     if now.digit is not None:
-        _cross(stage, box.locate(*now.digit), max(5.0, 0.03 * panel.width))
-    _path(stage, [box.locate(x, y) for x, y in now.path])
+        cross(stage, box.locate(*now.digit), max(5.0, 0.03 * panel.width))
+    path(stage, [box.locate(x, y) for x, y in now.path])
     page.paste(stage.image, panel.left, panel.top)
-
-
-def _cross(stage: Page, centre: Point, reach: float) -> None:
-    """Draw a cross at the digit's middle, which the network does not know; the gaze's dot may cover it."""
-    x, y = centre
-    for colour, thickness in ((WHITE, 6.0), (RIGHT, 3.0)):
-        stage.line((x - reach, y), (x + reach, y), thickness, colour, 0.9)
-        stage.line((x, y - reach), (x, y + reach), thickness, colour, 0.9)
-
-
-def _path(stage: Page, points: list[Point]) -> None:
-    """Draw the locations joined by a line, earlier ones fainter, and a ringed dot at the gaze."""
-    faded = [max(0.3, 0.95 * 0.8 ** (len(points) - 1 - i)) for i in range(len(points))]
-    for halo in (True, False):
-        colour, extra = (INK, 2.0) if halo else (DISTANT_GAZE, 0.0)
-        for start, end, opacity in zip(points, points[1:], faded[1:], strict=False):
-            stage.line(start, end, 2 + extra, colour, opacity * (0.6 if halo else 1))
-        for point, opacity in zip(points[:-1], faded[:-1], strict=True):
-            stage.dot(point, 4 + extra / 2, colour, opacity)
-    stage.dot(points[-1], 6.5, INK)
-    stage.dot(points[-1], 5.5, WHITE)
-    stage.dot(points[-1], 3.5, GAZE)
 
 
 def _captions(page: Page, now: Frame) -> None:
@@ -178,14 +141,3 @@ def _earlier(page: Page, box: Box, patches: list[Pixels]) -> None:
         width, height = magnified_size(patch.shape[1], patch.shape[0], side)
         left, top = box.left + i % 3 * (side + gap), box.top + caption + i // 3 * (side + gap)
         page.paste(resize(patch, width, height), left, top)
-
-
-def _progress(page: Page, box: Box, now: Frame) -> None:
-    """Draw a progress bar with a segment for each glimpse."""
-    gap = 4 if box.width / now.steps > 12 else 0
-    for i in range(now.steps):
-        left, right = (round(box.left + (box.width + gap) * k / now.steps) for k in (i, i + 1))
-        width = right - left - gap
-        page.fill(Box(left, box.top, width, box.height), FAINT)
-        done = min(1.0, max(0.0, now.progress - i))
-        page.fill(Box(left, box.top, round(width * done), box.height), INK if i == now.step else QUIET)

@@ -4,11 +4,11 @@ The log-odds log p / (1 - p) of the true class still rise when an answer is almo
 gaze is better. The log-probability log p shows it only for images whose class is in doubt.
 """
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
+from saccade.gaze.reinforce import log_odds
 from saccade.glimpse.config import Config
 
 
@@ -18,8 +18,7 @@ def rewards_by_class(logits: Float[Tensor, "*batch K"], config: Config) -> Float
     if config.reward == "correct":
         return (log_p == log_p.amax(-1, keepdim=True)).float()
     if config.reward == "log-odds":
-        log_p = log_p - torch.log1p(-log_p.exp().clamp(max=1 - 1e-6))  # log p - log (1 - p)
-        log_p = log_p.clamp(max=config.reward_ceiling)
+        return log_odds(log_p, config.reward_floor, config.reward_ceiling)
     return log_p.clamp(min=config.reward_floor)
 
 

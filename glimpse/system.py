@@ -8,9 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from saccade.errors import InputError
+from saccade.gaze.reinforce import advantages
 from saccade.glimpse.config import Config
 from saccade.glimpse.following import following
-from saccade.glimpse.loss import advantages, expected, hybrid_loss
+from saccade.glimpse.loss import expected, hybrid_loss
 from saccade.glimpse.model import RAM, fixed_scan
 from saccade.glimpse.picture import picture, tile
 from saccade.glimpse.reader import Reader

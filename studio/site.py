@@ -57,7 +57,9 @@ def write_site(folder: Path) -> Record:
         target = folder / "panels" / name / f"{network}.{graph}.onnx"
         target.parent.mkdir(parents=True, exist_ok=True)
         exported = onnx_graph.export(graphs(trained[network])[graph], target)
-        described[name][f"{network}.{graph}"] = {"initial": {key: _flat(value) for key, value in exported.initial.items()}}
+        described[name][f"{network}.{graph}"] = {
+            "initial": {key: _flat(value) for key, value in exported.initial.items()}
+        }
     for name, panel in found.items():
         _panel(folder / "panels" / name, name, panel, trained, described[name])
     size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

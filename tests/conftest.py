@@ -10,7 +10,9 @@ from jaxtyping import install_import_hook
 
 CHECKED = [
     "saccade.recurrent",
-    *(f"saccade.glimpse.{name}" for name in ("following", "loss", "model", "network", "reward", "sensor", "trace")),
+    *(f"saccade.gaze.{name}" for name in ("network", "reinforce", "sensor")),
+    *(f"saccade.dram.{name}" for name in ("answers", "cnn", "loss", "model", "network", "order", "stopping", "trace")),
+    *(f"saccade.glimpse.{name}" for name in ("following", "loss", "model", "reward", "trace")),
     *(f"saccade.draw.{name}" for name in ("loss", "model", "sampling", "windows")),
     *(f"saccade.sketch.{name}" for name in ("loss", "mixture", "model", "sampling")),
     "saccade.sketch.strokes",

@@ -21,7 +21,7 @@ LAYERS = (
     SYSTEMS,
     {"tables", "shipped"},
     {"terminal", "videos"},
-    {"images", "words"},
+    {"images", "words", "gaze"},
     {"pipeline"},
     {"recurrent"},
     {"errors", "json_types"},

@@ -14,10 +14,10 @@ from saccade.draw.config import Config as DrawConfig
 from saccade.draw.loss import divergence
 from saccade.draw.model import Context, Draw
 from saccade.draw.windows import WholeWriter
+from saccade.gaze.sensor import Retina
 from saccade.glimpse.config import Config as GlimpseConfig
 from saccade.glimpse.model import RAM
 from saccade.glimpse.reward import rewards
-from saccade.glimpse.sensor import Retina
 from saccade.images.canvas import place
 from saccade.images.config import Shape
 

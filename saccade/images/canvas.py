@@ -169,14 +169,21 @@ def paint(
     if config.sides and placement.sides is not None:
         digits = resized(digits, placement.sides.to(pool.device), config.sides[1])
     canvas = place(digits, placement.top, placement.left, config.size, config.size).to(torch.int16)
+    return scatter(canvas, pool, placement, config).clamp_(max=255)
+
+
+def scatter(
+    canvas: Int16[Tensor, "B 1 S S"], pool: UInt8[Tensor, "N 1 h w"], placement: Placement, config: CanvasConfig
+) -> Int16[Tensor, "B 1 S S"]:
+    """Add the pieces of a placement to canvases, in place; the sums are not clipped."""
     if config.pieces:
-        first = torch.arange(len(chosen), device=pool.device)[:, None] * config.size**2
+        first = torch.arange(len(canvas), device=pool.device)[:, None] * config.size**2
         corners = first + placement.piece_top * config.size + placement.piece_left  # [B, P]
         across = torch.arange(config.piece_size, device=pool.device)
         inside = across[:, None] * config.size + across  # [piece_size, piece_size], from a piece's corner
         pixels = corners[:, :, None, None] + inside
         canvas.view(-1).index_add_(0, pixels.view(-1), _cut(pool, placement, config).to(torch.int16).view(-1))
-    return canvas.clamp_(max=255)
+    return canvas
 
 
 def _cut(pool: Tensor, placement: Placement, config: CanvasConfig) -> Tensor:

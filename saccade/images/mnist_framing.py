@@ -89,7 +89,7 @@ def frame_digits(
 
 def frame_mark(mark: Mark, size: tuple[int, int]) -> Tensor:
     """Thicken a mark if its lines are thin, and put it in the middle of [H, W]: float32 [1, H, W] in [0, 1]."""
-    image = _frame(_thicken((255 * mark.ink).round()), size)
+    image = _frame(thickened((255 * mark.ink).round(), max(mark.ink.shape)), size)
     return torch.from_numpy(image)[None].to(torch.float32).div_(255)
 
 
@@ -105,10 +105,15 @@ def _takes_digits(shape: Shape) -> bool:
     return shape.channels == 1 and min(shape.height, shape.width) >= BOX
 
 
-def _thicken(ink: np.ndarray) -> np.ndarray:
-    """Make the lines of a thin pen as wide, in proportion, as MNIST's; uint8, 0 to 255, cropped to its half ink."""
+def thickened(ink: np.ndarray, size: float) -> np.ndarray:
+    """Make the lines of a thin pen as wide, in proportion, as MNIST's; uint8, 0 to 255, cropped to its half ink.
+
+    Args:
+        ink: [h, w], 0 to 255.
+        size: of a digit in it, the longer side, pixels.
+    """
     width = stroke_width(ink > 127)
-    grow = max(0, round((STROKE / BOX * max(ink.shape) - width) / 2))
+    grow = max(0, round((STROKE / BOX * size - width) / 2))
     wide = np.pad(ink, grow).astype(np.uint8)
     if grow == 0:
         return wide

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from saccade.errors import InputError
+from saccade.gaze.reinforce import advantages
 from saccade.glimpse.config import Config
-from saccade.glimpse.loss import advantages, expected, hybrid_loss, log_probability
+from saccade.glimpse.loss import expected, hybrid_loss, log_probability
 from saccade.glimpse.model import RAM, fixed_scan
 from saccade.glimpse.reward import rewards
 from saccade.glimpse.system import SYSTEM as glimpse

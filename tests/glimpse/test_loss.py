@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from saccade.gaze.reinforce import advantages
 from saccade.glimpse.config import Config
-from saccade.glimpse.loss import advantages, hybrid_loss, log_probability
+from saccade.glimpse.loss import hybrid_loss, log_probability
 from saccade.glimpse.model import RAM
 from saccade.glimpse.reward import rewards
 from saccade.glimpse.system import SYSTEM

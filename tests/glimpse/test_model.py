@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from saccade.gaze.reinforce import advantages
 from saccade.glimpse.config import Config
-from saccade.glimpse.loss import advantages
 from saccade.glimpse.model import RAM, full_precision
 from saccade.glimpse.reward import rewards
 from saccade.glimpse.trace import GlimpseInputs, MovingState, State

@@ -47,10 +47,15 @@ class Case(NamedTuple):
     """Settings that make it small, as `saccade.train` takes them."""
 
 
+DRAM = {"canvas": 48, "smallest": 12, "held_out": 23, "glimpses": 2, "patch": 4, "hidden": 8, "features": 8, "upper": 8}
+
 CASES = {
     "adding": Case("adding", {"shortest": 3, "longest": 9, "held_out": 23, "hidden": 4}),
     "adding, one length": Case("adding", {"shortest": 5, "longest": 5, "held_out": 23, "hidden": 4, "core": "gru"}),
     "baseline": Case("baseline", {"kind": "fc", "hidden": 8}),
+    "dram": Case("dram", {**DRAM, "rollouts": 2}),
+    "dram, any order, halting": Case("dram", {**DRAM, "order": "any", "stop": "halting", "layout": "anywhere"}),
+    "dram, addition by a cnn": Case("dram", {**DRAM, "network": "cnn", "dataset": "addition", "stop": "count"}),
     "draw": Case("draw", {"steps": 4, "hidden": 8, "latent": 3, "importance_samples": 3}),
     "draw, labelled": Case("draw", {"steps": 2, "hidden": 8, "latent": 3, "labelled": True, "samples": 2}),
     "glimpse": Case("glimpse", {"glimpses": 3, "patch": 4, "hidden": 8, "features": 8, "rollouts": 2}),
@@ -282,7 +287,7 @@ def test_evaluation_in_parts_equals_evaluation_at_once(built: Built, monkeypatch
     if noiseless(built):
         assert numbers(found[0]) == pytest.approx(numbers(found[1]), rel=1e-5)
     else:
-        assert built.run.system in ("draw", "glimpse", "translate")
+        assert built.run.system in ("draw", "dram", "glimpse", "translate")
 
 
 def shape_of(report: Any) -> Any:

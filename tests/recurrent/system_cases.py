@@ -11,6 +11,11 @@ from saccade.caption.config import CaptionFacts
 from saccade.caption.config import Config as CaptionConfig
 from saccade.caption.model import Teller
 from saccade.caption.trace import Reading, Sight
+from saccade.dram.config import Config as DramConfig
+from saccade.dram.config import SequenceFacts
+from saccade.dram.model import DRAM
+from saccade.dram.source import SequenceBatch
+from saccade.dram.system import DramSystem
 from saccade.draw.completion import MaskedDraw
 from saccade.draw.config import Config as DrawConfig
 from saccade.draw.model import Draw
@@ -32,7 +37,7 @@ from saccade.translate.model import EncoderDecoder
 from saccade.translate.pairs import Pairs
 from saccade.translate.system import TranslateSystem
 from saccade.video.config import Config as VideoConfig
-from saccade.video.forecaster import Given
+from saccade.video.forecaster import Given as GivenFrames
 from saccade.video.next import NextTask
 from saccade.video.recogniser import Masks, build_recogniser
 from saccade.videos.config import VideoFacts
@@ -184,12 +189,38 @@ def forecasting(network: Any, **settings: Any) -> Case:
     def episode(steps: int, examples: int) -> tuple[Any, Any]:
         generator = torch.Generator().manual_seed(8)
         seen = (torch.arange(steps) != 2).float()[:, None].expand(-1, examples)
-        return Given(torch.rand(steps, examples, 1, 64, 64, generator=generator), seen), None
+        return GivenFrames(torch.rand(steps, examples, 1, 64, 64, generator=generator), seen), None
 
     return Case(lambda: NextTask().build(config, facts), episode, exact=False)
 
 
+def reading(**settings: Any) -> Case:
+    small = {"patch": 4, "hidden": 16, "upper": 12, "features": 8, "glance": 10, "glance_filters": 4}
+    config = DramConfig(glimpses=2, **{**small, **settings})
+    facts = SequenceFacts(1, 20, 20, tuple("abcde"), 1, 2)
+
+    def episode(steps: int, examples: int) -> tuple[Any, Any]:
+        generator = torch.Generator().manual_seed(8)
+        images = torch.randint(256, (examples, 1, 20, 20), generator=generator, dtype=torch.uint8)
+        targets = torch.tensor([1, 2, 5, -1][: 3 if config.stop == "end-symbol" else 4]).expand(examples, -1)
+        batch = SequenceBatch(images, targets, torch.full((examples,), 2), torch.zeros(examples, 2, 2))
+        made = DramSystem().episode(batch, config, generator)
+        return take(made.inputs, slice(steps)), made.context
+
+    def build() -> AnyCore:
+        core = DramSystem().build(config, facts)
+        if isinstance(core, DRAM):
+            torch.nn.init.normal_(core.emission.weight)  # a fresh policy's are 0
+        return core
+
+    return Case(build, episode, exact=False)
+
+
 SYSTEMS = {
+    "dram": reading(rollouts=2),
+    "dram-lstm-places-conv": reading(core="lstm", action="place", sees="conv", place_told=False),
+    "dram-without-glance-halting": reading(glance=0, stop="halting"),
+    "dram-one-layer": reading(glance=0, upper=0, core="rnn"),
     "ram": looking(),
     "ram-paper": looking(prior="none", start="uniform", reward="correct", policy_gain=1.0),
     "ram-lstm-2-layers-3-scales": looking(core="lstm", layers=2, scales=3),

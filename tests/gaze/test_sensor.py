@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from saccade.glimpse.sensor import Retina
+from saccade.gaze.sensor import Retina
 
 
 def slow_retina(image: np.ndarray, x: float, y: float, patch: int, scales: int) -> np.ndarray:

@@ -14,6 +14,7 @@ CHECKED = [
     *(f"saccade.draw.{name}" for name in ("loss", "model", "sampling", "windows")),
     "saccade.adding.model",
     "saccade.baseline.model",
+    *(f"saccade.video.{name}" for name in ("encoder", "forecaster", "objects", "pooling", "recogniser")),
     "saccade.images.canvas",
 ]
 """Modules whose annotated types and shapes the tests check at every call."""

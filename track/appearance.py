@@ -65,7 +65,7 @@ def label(peak: Float[Tensor, "B 2"], count: int) -> Complex[Tensor, "B N M"]:
 def learn(features: Complex[Tensor, "B F N M"], peak: Float[Tensor, "B 2"]) -> Appearance:
     """Return the filter of a target at (x, y) of a window, in filters from the first one on."""
     wanted = label(peak, features.shape[2])
-    return Appearance(wanted.conj()[:, None] * features, features.abs().square().sum(1))
+    return Appearance(wanted.conj()[:, None] * features, torch.view_as_real(features).square().sum((1, 4)))
 
 
 def respond(

@@ -1,0 +1,185 @@
+"""Recorded clips: one tensor of all frames, a span of it for each clip, and batches by (seed, step)."""
+
+from collections.abc import Callable
+from typing import Generic, NamedTuple, TypeVar
+
+import torch
+from torch import Tensor
+
+from saccade.errors import InputError
+from saccade.pipeline.contract import Split
+from saccade.pipeline.data.seeded_random import integers, permutation
+from saccade.pipeline.systems import Facts
+
+FactsT = TypeVar("FactsT", bound=Facts)
+
+UNKNOWN = -1
+"""Label of a clip whose class is not known, and of a frame that is padding."""
+
+SORTED_BATCHES = 8
+"""Batches whose clips are sorted by length together, so that a batch holds clips of similar length."""
+
+FINE = 1 << 20
+"""Steps of a random fraction."""
+
+
+class Clips(NamedTuple):
+    """A padded batch of clips."""
+
+    frames: Tensor
+    """uint8 [B, T, C, H, W] pictures, or float32 [B, T, J, 3] joints in metres; 0 in the padding."""
+    lengths: Tensor
+    """Frames of each clip, int64 [B]."""
+    labels: Tensor
+    """Class of each clip, int64 [B]; `UNKNOWN` if it is not known."""
+    step_labels: Tensor | None = None
+    """Class of each frame, int64 [B, T]; `UNKNOWN` in the padding."""
+    words: Tensor | None = None
+    """Sentence of each clip, int64 [B, S]; `UNKNOWN` after its end."""
+
+
+class Recordings(NamedTuple):
+    """Clips as spans of one tensor of frames. Spans may overlap: a word is a part of its sentence."""
+
+    frames: Tensor
+    """uint8 [F, C, H, W] or float32 [F, J, 3]."""
+    spans: Tensor
+    """First frame of each clip, and the one after its last, int64 [N, 2]."""
+    labels: Tensor
+    """int64 [N]."""
+    limits: Tensor
+    """Frames that a jittered span must not leave: those of its own recording, int64 [N, 2]."""
+    step_labels: Tensor | None = None
+    """int64 [F]."""
+    words: Tensor | None = None
+    """int64 [N, S]."""
+
+
+class Timing(NamedTuple):
+    """Random changes of a clip's time in training."""
+
+    jitter: int = 0
+    """Most frames by which a clip's ends move, each on its own."""
+    speed: float = 0.0
+    """Most change of its speed: 0.2 plays it by up to 20% faster or slower."""
+    trim: float = 0.0
+    """Most that is cut off each end, as a fraction of the clip."""
+
+
+Augment = Callable[[Clips, int, int], Clips]
+"""From a batch, a seed and a step to the changed batch."""
+
+
+def select(recordings: Recordings, chosen: Tensor) -> Recordings:
+    """Return some of the clips; all frames stay."""
+    pick = lambda leaf: None if leaf is None else leaf[chosen]  # noqa: E731
+    spans, labels, limits = recordings.spans[chosen], recordings.labels[chosen], recordings.limits[chosen]
+    return recordings._replace(spans=spans, labels=labels, limits=limits, words=pick(recordings.words))
+
+
+def gather(recordings: Recordings, chosen: Tensor, positions: list[Tensor] | None = None) -> Clips:
+    """Return clips as a padded batch.
+
+    Args:
+        recordings: where they are.
+        chosen: their indices, int64 [B].
+        positions: the frames to take for each clip, int64 [T_i]; by default its span.
+    """
+    if positions is None:
+        positions = [torch.arange(start, end) for start, end in recordings.spans[chosen].tolist()]
+    lengths = torch.tensor([len(taken) for taken in positions])
+    padded = torch.nn.utils.rnn.pad_sequence(positions, batch_first=True)
+    padding = torch.arange(padded.shape[1]) >= lengths[:, None]
+    frames = recordings.frames[padded]
+    frames[padding] = 0
+    steps = None
+    if recordings.step_labels is not None:
+        steps = recordings.step_labels[padded].masked_fill(padding, UNKNOWN)
+    words = None if recordings.words is None else recordings.words[chosen]
+    return Clips(frames, lengths, recordings.labels[chosen], steps, words)
+
+
+class RecordingSource(Generic[FactsT]):
+    """The clips of one run: shuffled batches of similar length to train on, and held-out sets that never change.
+
+    `remarks` says what of the data was left out, and why.
+    """
+
+    device = torch.device("cpu")
+
+    def __init__(
+        self,
+        train: Recordings,
+        held: dict[Split, Recordings],
+        facts: FactsT,
+        seed: int,
+        timing: Timing | None = None,
+        augment: Augment | None = None,
+    ) -> None:
+        self.facts, self.examples = facts, len(train.labels)
+        self._train, self._held, self._seed = train, held, seed
+        self._timing, self._augment = timing or Timing(), augment
+        self.remarks: tuple[str, ...] = ()
+        self._epoch: tuple[int, int, Tensor] = (-1, -1, torch.empty(0))
+
+    def batch(self, step: int, size: int) -> Clips:
+        """Return training batch number `step`; an epoch has examples // size batches.
+
+        Raises:
+            InputError: the batch is larger than the training set.
+        """
+        batches = self.examples // size
+        if batches == 0:
+            raise InputError(f"at most the {self.examples} training clips", f"a batch of {size}", "lower --batch-size")
+        epoch, index = divmod(step, batches)
+        chosen = self._order(epoch, size)[index * size : (index + 1) * size]
+        clips = gather(self._train, chosen, self._positions(chosen, step))
+        return self._augment(clips, self._seed, step) if self._augment else clips
+
+    def held_out(self, split: Split) -> Clips:
+        """Return a whole held-out set.
+
+        Raises:
+            InputError: nothing was held out for that split.
+        """
+        held = self._held.get(split)
+        if held is None or len(held.labels) == 0:
+            raise InputError(f"clips for the split {split}", "none held out", "train with --validation, or use test")
+        return gather(held, torch.arange(len(held.labels)))
+
+    def _order(self, epoch: int, size: int) -> Tensor:
+        """Return the epoch's order: shuffled, sorted by length within a few batches, and the batches shuffled again."""
+        if self._epoch[:2] != (epoch, size):
+            order = permutation(self._seed, "clip order", epoch, self.examples)
+            order = order[: self.examples // size * size]
+            lengths = (self._train.spans[:, 1] - self._train.spans[:, 0])[order]
+            sorts = [part[lengths[at].argsort(stable=True)] for part, at in _parts(order, size * SORTED_BATCHES)]
+            batches = torch.cat(sorts).view(-1, size)
+            self._epoch = (epoch, size, batches[permutation(self._seed, "batch order", epoch, len(batches))].flatten())
+        return self._epoch[2]
+
+    def _positions(self, chosen: Tensor, step: int) -> list[Tensor] | None:
+        """Return the frames to take of each clip, its time changed at random; None to take all."""
+        jitter, speed, trim = self._timing
+        if not (jitter or speed or trim):
+            return None
+        drawn = integers(self._seed, "clip time", step, len(chosen), [2 * jitter + 1] * 2 + [FINE] * 3)
+        moves = drawn[:, :2] - jitter
+        fractions = drawn[:, 2:].double() / FINE
+        spans, limits = self._train.spans[chosen], self._train.limits[chosen]
+        taken = []
+        for (start, end), (low, high), move, (a, b, c) in zip(
+            spans.tolist(), limits.tolist(), moves.tolist(), fractions.tolist(), strict=True
+        ):
+            start, end = max(low, start + move[0]), min(high, end + move[1])
+            end = max(end, start + 1)
+            first, last = start + trim * a * (end - start), end - 1 - trim * b * (end - start)
+            last = max(first, last)
+            count = max(1, round((last - first + 1) * (1 + speed * (2 * c - 1))))
+            taken.append(torch.linspace(first, last, count, dtype=torch.float64).round().long().clamp(low, high - 1))
+        return taken
+
+
+def _parts(order: Tensor, size: int) -> list[tuple[Tensor, Tensor]]:
+    """Return consecutive parts of an order, each with the positions at which it stands."""
+    return list(zip(order.split(size), torch.arange(len(order)).split(size), strict=True))

@@ -1,0 +1,1 @@
+"""Video: say what is happening in a clip, frame by frame, or what comes next."""

@@ -1,0 +1,81 @@
+"""Task clip: one label for a whole clip."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from saccade.json_types import Record
+from saccade.pipeline.animate.page import Pixels
+from saccade.pipeline.contract import Episode, Loss, Trace
+from saccade.recurrent.sequence import last
+from saccade.video.clip_picture import picture
+from saccade.video.config import Config
+from saccade.video.recogniser import Answer, Masks, Recogniser, TwoWayRecogniser, build_recogniser, draw_masks
+from saccade.video.task import Task
+from saccade.videos.config import VideoFacts
+from saccade.videos.recordings import Clips
+
+ClipEpisode = Episode[Tensor, Masks | None, Tensor]
+"""Frames [T, B, C, H, W], dropout masks, classes [B]."""
+
+
+class ClipTask(Task[Clips, Answer]):
+    """The answer after a clip's last frame counts; those before it show how the network came to it."""
+
+    def build(self, config: Config, facts: VideoFacts) -> Recogniser | TwoWayRecogniser:
+        """Build a freshly initialised recogniser."""
+        return build_recogniser(config, facts)
+
+    def episode(self, batch: Clips, config: Config, generator: torch.Generator, progress: float) -> ClipEpisode:
+        """Make an episode: the frames as inputs, the dropout masks as context."""
+        masks = draw_masks(config, len(batch.labels), generator)
+        return Episode(network_frames(batch.frames), masks, targets=batch.labels, lengths=batch.lengths)
+
+    def loss(self, outputs: Answer, episode: ClipEpisode, config: Config) -> Loss:
+        """Return the cross-entropy of each clip's last answer."""
+        logits = last(outputs.logits, episode.lengths).float()
+        return Loss(F.cross_entropy(logits, episode.targets, label_smoothing=config.smoothing), {})
+
+    def metrics(self, outputs: Answer, episode: ClipEpisode, config: Config) -> dict[str, Tensor]:
+        """Give each clip's class and answer, and the answer after half of its frames [B]."""
+        assert episode.lengths is not None
+        half = (episode.lengths + 1) // 2
+        return {
+            "class": episode.targets,
+            "answer": last(outputs.logits, episode.lengths).argmax(1),
+            "answer_at_half": last(outputs.logits, half).argmax(1),
+            "nll": F.cross_entropy(last(outputs.logits, episode.lengths).float(), episode.targets, reduction="none"),
+        }
+
+    def report(self, results: Mapping[str, Tensor], config: Config) -> Record:
+        """Return the accuracy and the error in percent, and the confusion matrix (rows: true classes)."""
+        truth, answer = results["class"], results["answer"]
+        right = 100 * (answer == truth).double().mean().item()
+        early = 100 * (results["answer_at_half"] == truth).double().mean().item()
+        classes = int(max(truth.max(), answer.max())) + 1
+        confusion = torch.bincount(truth * classes + answer, minlength=classes**2).view(classes, classes)
+        report = {
+            "accuracy_percent": right,
+            "error_percent": 100 - right,
+            "nll_nats": results["nll"].double().mean().item(),
+            "confusion": confusion.tolist(),
+        }
+        return report if config.direction == "both" else report | {"accuracy_at_half_percent": early}
+
+    def health(self, outputs: Answer, episode: ClipEpisode, config: Config) -> dict[str, float]:
+        """Return the accuracy of the batch."""
+        right = last(outputs.logits, episode.lengths).argmax(1) == episode.targets
+        return {"accuracy_percent": 100 * right.float().mean().item()}
+
+    def picture(self, trace: Trace, t: int, example: int) -> Pixels:
+        """Draw the frame, and the classes' probabilities so far."""
+        return picture(trace, t, example)
+
+
+def network_frames(frames: Tensor) -> Tensor:
+    """Convert a batch's frames to inputs [T, B, ...]: pictures to [0, 1], joints [B, T, J, 3] to [T, B, J, 1, 3]."""
+    if frames.dtype == torch.uint8:
+        return frames.transpose(0, 1).float() / 255
+    return frames.transpose(0, 1).unsqueeze(3)

@@ -1,0 +1,87 @@
+"""From a frame to a vector: a small convolutional network for pictures, or measurements of a skeleton."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from saccade.recurrent.shared_weights import affine
+from saccade.video.config import Config
+from saccade.videos.config import VideoFacts
+from saccade.videos.joints import BONES, ROOT
+
+SMALLEST = 6
+"""Pixels below which a side is not halved any more."""
+
+GROUPS = 4
+EPSILON = 1e-3
+"""Added to a frame's standard deviation: a black frame stays black."""
+
+PLACE_SCALE, MOVE_SCALE = 2.0, 10.0
+"""Bring a skeleton's places (metres) and moves (metres a frame) to about 1."""
+
+
+class PictureEncoder(nn.Module):
+    """Convolutions with stride 2 until a side is short, then a linear layer. A frame is normalised by itself.
+
+    The input has the frame and its change since the frame before: two frames are where motion begins.
+    """
+
+    def __init__(self, config: Config, facts: VideoFacts) -> None:
+        super().__init__()
+        channels, height, width, layers = 2 * facts.channels, facts.height, facts.width, []
+        while min(height, width) > SMALLEST or not layers:
+            out = config.width * (len(layers) + 1)
+            layers.append(nn.Conv2d(channels, out, 3, stride=2, padding=1))
+            channels, height, width = out, (height + 1) // 2, (width + 1) // 2
+        self.layers = nn.ModuleList(layers)
+        self.norms = nn.ModuleList(nn.GroupNorm(_groups(layer.out_channels), layer.out_channels) for layer in layers)
+        self.linear = nn.Linear(channels * height * width, config.features)
+        self.norm = nn.LayerNorm(config.features)
+
+    def normalise(self, frame: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        """Return the frame with mean 0 and standard deviation 1 over all its pixels."""
+        mean = frame.mean((1, 2, 3), keepdim=True)
+        deviation = (frame - mean).square().mean((1, 2, 3), keepdim=True).sqrt()
+        return (frame - mean) / (deviation + EPSILON)
+
+    def forward(self, frame: Float[Tensor, "B C H W"], change: Float[Tensor, "B C H W"]) -> Float[Tensor, "B F"]:
+        """Return the features of normalised frames and their change."""
+        x = torch.cat([frame, change], dim=1)
+        for layer, norm in zip(self.layers, self.norms, strict=True):
+            x = F.relu(norm(layer(x)))
+        x = affine((x.flatten(1),), (self.linear.weight,), (self.linear.bias,))
+        return F.relu(self.norm(x.to(self.norm.weight.dtype)))
+
+
+class SkeletonEncoder(nn.Module):
+    """Measurements of a skeleton through a linear layer: places relative to the root, moves, and bones' directions."""
+
+    def __init__(self, config: Config, facts: VideoFacts) -> None:
+        super().__init__()
+        self.linear = nn.Linear(3 * (2 * facts.channels + len(BONES)), config.features)
+        self.norm = nn.LayerNorm(config.features)
+
+    def normalise(self, frame: Float[Tensor, "B J H C"]) -> Float[Tensor, "B J H C"]:
+        """Return the frame as it is: metres."""
+        return frame
+
+    def forward(self, frame: Float[Tensor, "B J H C"], change: Float[Tensor, "B J H C"]) -> Float[Tensor, "B F"]:
+        """Return the features of joints [B, J, 1, 3] and their moves since the frame before."""
+        joints = frame.squeeze(2)
+        relative = joints - joints[:, ROOT : ROOT + 1]
+        parents, children = ([bone[end] for bone in BONES] for end in (0, 1))
+        bones = F.normalize(joints[:, children] - joints[:, parents], dim=2)
+        measured = [PLACE_SCALE * relative, MOVE_SCALE * change.squeeze(2), bones]
+        x = torch.cat([part.flatten(1) for part in measured], dim=1)
+        x = affine((x,), (self.linear.weight,), (self.linear.bias,))
+        return F.relu(self.norm(x.to(self.norm.weight.dtype)))
+
+
+def build_encoder(config: Config, facts: VideoFacts) -> PictureEncoder | SkeletonEncoder:
+    """Build the encoder for frames of that kind."""
+    return (SkeletonEncoder if facts.kind == "joints" else PictureEncoder)(config, facts)
+
+
+def _groups(channels: int) -> int:
+    return GROUPS if channels % GROUPS == 0 else 1

@@ -1,0 +1,54 @@
+"""The summary of all states so far, as a core: the last one, their mean, or a mean weighted by soft attention.
+
+The weights are a softmax over the steps so far. It is computed on line (Milakov & Gimelshein 2018): with m the largest
+score so far, the sums of e^(s - m) h and e^(s - m) are rescaled when m grows. So a summary is there at every step.
+"""
+
+from typing import Literal, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from saccade.recurrent.core import RecurrentCore
+from saccade.recurrent.shared_weights import affine
+
+LOWEST = -1e4
+"""Score before the first step: e^(LOWEST - s) is 0 for every score that a network gives."""
+
+
+class PoolState(NamedTuple):
+    """Sums over the steps so far."""
+
+    weighted: Float[Tensor, "B H"]
+    weight: Float[Tensor, " B"]
+    largest: Float[Tensor, " B"]
+
+
+class Pool(RecurrentCore[Tensor, PoolState, object, Tensor]):
+    """A state h_t [B, H] in, the summary of h_1 to h_t [B, H] out."""
+
+    def __init__(self, kind: Literal["last", "mean", "attention"], size: int) -> None:
+        super().__init__()
+        self.kind, self.size = kind, size
+        self.score = nn.Linear(size, 1) if kind == "attention" else None
+        self.register_buffer("_like", torch.zeros(()), persistent=False)
+
+    def initial_state(self, batch_size: int) -> PoolState:
+        zeros = self.get_buffer("_like").new_zeros(batch_size)
+        return PoolState(zeros.new_zeros(batch_size, self.size), zeros, zeros + LOWEST)
+
+    def forward(
+        self, inputs: Float[Tensor, "B H"], state: PoolState, context: object = None
+    ) -> tuple[Float[Tensor, "B H"], PoolState]:
+        if self.kind == "last":
+            return inputs, state
+        if self.score is None:  # the mean: all scores are equal
+            score = torch.zeros_like(state.largest)
+        else:
+            score = affine((inputs,), (self.score.weight,), (self.score.bias,)).squeeze(1).to(state.largest.dtype)
+        largest = torch.maximum(state.largest, score.detach())
+        old, new = (state.largest - largest).exp(), (score - largest).exp()
+        weighted = old[:, None] * state.weighted + new[:, None] * inputs
+        weight = old * state.weight + new
+        return weighted / weight[:, None], PoolState(weighted, weight, largest)

@@ -1,4 +1,4 @@
-"""What a user gets of a tracking: the answers as a table, and which frames are lost."""
+"""Results of a tracking for a user: the answers as a table, and which frames are lost."""
 
 import csv
 import io

@@ -20,8 +20,8 @@ class TrackData:
     """The videos. They are generated; no data files are needed."""
 
     dataset: str = "moving"
-    """Videos: moving (digits that bounce), balls (bouncing balls), scenes (textured things before photographs), or mixed
-    (a third of each)."""
+    """Videos: moving (digits that bounce), balls (bouncing balls), scenes (textured things before photographs), or
+    mixed (a third of each)."""
     digits: Literal["digits", "mnist"] = "digits"
     """Source of the digits: digits (embedded) or mnist."""
     data_dir: str | None = None
@@ -59,8 +59,11 @@ class TrackFacts(Facts):
 
 @dataclass(frozen=True, config=STRICT)
 class Config:
-    """The tracker: a Gaussian window, features, a model of the target's appearance, and a recurrent core that steers."""
+    """The tracker: a Gaussian window, features, a model of the target's appearance, and a recurrent core."""
 
+    method: Literal["appearance", "ratm"] = "appearance"
+    """What steers the window: the likeness to the target's appearance and a recurrent core, or, as in the paper, the
+    recurrent core alone (ratm), which follows whatever it was trained to follow."""
     window: int = Field(default=32, ge=8, le=256)
     """Filters along each side of the window, N."""
     reach: float = Field(default=3.0, ge=1.5, le=10)
@@ -84,8 +87,8 @@ class Config:
 
 
 NOTE = (
-    "Mean overlap (intersection over union) of the answer's and the true box, over all frames but the first, in percent; "
-    "frames in which the target is hidden are left out."
+    "Mean overlap (intersection over union) of the answer's and the true box, over all frames but the first, in "
+    "percent; frames in which the target is hidden are left out."
 )
 
 SPEC = Spec(

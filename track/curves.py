@@ -1,7 +1,7 @@
 """Success and precision curves, as the OTB benchmark defines them (Wu, Lim & Yang 2013, section 4.1). Torch-free.
 
-Boxes are (left, top, width, height) in pixels. Success at a threshold is the fraction of frames whose overlap is greater
-than it; precision at a distance the fraction whose centres are at most so far apart.
+Boxes are (left, top, width, height) in pixels. Success at a threshold is the fraction of frames whose overlap is
+greater than it; precision at a distance the fraction whose centres are at most so far apart.
 """
 
 from collections.abc import Sequence

@@ -29,7 +29,7 @@ MOST_KEPT = 1 << 30
 
 
 class Answer(NamedTuple):
-    """Where the target is in a frame."""
+    """The target's box in a frame, as the tracker believes."""
 
     box: PixelBox
     confidence: float
@@ -80,7 +80,9 @@ class Follower(Trained[Config, Videos, TrackFacts]):
         Raises:
             InputError: a box that is not inside the frame, or smaller than 3 x 3 pixels.
         """
-        assert isinstance(self.core, Tracker)
+        if not isinstance(self.core, Tracker):
+            found = "a network of the method ratm, which follows what it was trained to follow"
+            raise InputError("a network that follows any target", found, "train one with --method appearance")
         return Following(self.core, frame, box)
 
     def follow(self, frames: Iterable[Picture], box: PixelBox) -> list[Answer]:

@@ -3,8 +3,9 @@
 import dataclasses
 import io
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,7 +110,7 @@ def draw(found: dict[str, Record], name: str) -> bytes:
 
     figure = Figure(figsize=(12, 5), dpi=100, facecolor=tint(GROUND))
     figure.subplots_adjust(0.06, 0.12, 0.98, 0.86, wspace=0.16)
-    plots = (
+    plots: tuple[tuple[str, Sequence[float], str, str, str, Literal["lower left", "lower right"]], ...] = (
         ("success", curves.THRESHOLDS, "overlap", "success_auc_percent", "AUC", "lower left"),
         ("precision", curves.DISTANCES, "distance, pixels", "precision_percent", "at 20", "lower right"),
     )

@@ -49,7 +49,7 @@ class Target(NamedTuple):
 
 
 class State(NamedTuple):
-    """What the tracker carries from frame to frame."""
+    """Memory of the tracker from frame to frame."""
 
     core: CoreState
     moved: Float[Tensor, "B 2"]
@@ -194,7 +194,8 @@ class Tracker(RecurrentCore[Tensor, State, Target, Step]):
     ) -> tuple[Float[Tensor, "B 2"], Float[Tensor, " B"], Float[Tensor, "B S"]]:
         """Return the expected place (x, y) in filters from the middle, the expected growth, and the core's input."""
         probability = place.exp()
-        focused = torch.softmax(self.focus * place.flatten(1), dim=1).view_as(place)  # between two places it is at neither
+        # sharpened: of two likely places the mean is at neither
+        focused = torch.softmax(self.focus * place.flatten(1), dim=1).view_as(place)
         x, y = focused.sum(1) @ self.cells, focused.sum(2) @ self.cells
         peaks = maps.flatten(2).amax(2)  # [B, 4]
         likely = torch.softmax(self.scale_gain * peaks[:, : len(SCALES)], dim=1)

@@ -4,6 +4,7 @@ The window is orange, the answer blue (dashed where the tracker says "lost"), th
 """
 
 import math
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -136,7 +137,7 @@ def _video(page: Page, room: Box, now: Frame) -> None:
     stage.paste(resize(now.picture, width, height), inner.left, inner.top)
     thick = 2 if room.width >= LARGE_TILE else 1
     if now.truth is not None:
-        _outline(stage, inner.window(*now.truth.tolist()), WHITE, 1, dashed=not now.visible)
+        _outline(stage, inner.window(*now.truth.tolist()), WHITE, thick, dashed=not now.visible)
     _outline(stage, inner.window(*now.window.tolist()), GAZE, thick, dashed=False)
     _outline(stage, inner.window(*now.answer.tolist()), BELIEF, thick, dashed=now.lost)
     page.paste(stage.image, room.left, room.top)
@@ -184,6 +185,6 @@ def _chart(page: Page, box: Box, now: Frame) -> None:
         ((edges[n] + edges[n + 1]) / 2, box.top + box.height * (1 - float(now.overlaps[n])))
         for n in range(now.step + 1)
     ]
-    for start, end in zip(points, points[1:], strict=False):
+    for start, end in pairwise(points):
         page.line(start, end, 2, INK)
     page.dot(points[-1], 4, INK)

@@ -71,5 +71,6 @@ def follow_opencv(name: str, frames: Iterable[Picture], box: PixelBox) -> Iterat
             tracker.init(bgr, tuple(round(number) for number in box))
         else:
             found, new = tracker.update(bgr)
-            box = tuple(map(float, new)) if found else box
+            left, top, width, height = map(float, new if found else box)
+            box = left, top, width, height
         yield box

@@ -1,8 +1,8 @@
 """Things that move before a background: balls on black, or textured things before photographs.
 
-The photographs are the two that scikit-learn brings along (a temple, a flower). Backgrounds and textures of training are
-cut from the left three quarters of each, those of held-out videos from the right quarter. A thing moves with random
-accelerations and bounces off the frame's edges; it grows, shrinks, turns, and its texture and brightness change slowly.
+The photographs are the two that scikit-learn brings along (a temple, a flower). Backgrounds and textures of training
+are cut from the left three quarters of each, those of held-out videos from the right quarter. A thing moves with random
+accelerations and bounces off the frame's edges; it grows, shrinks, turns; its texture and brightness change slowly.
 """
 
 import math
@@ -30,7 +30,7 @@ HIDDEN = 0.5
 
 
 class Material(NamedTuple):
-    """What scenes are made of."""
+    """Backgrounds and textures of scenes."""
 
     backgrounds: Tensor
     """uint8 [POOL, 3, BACKGROUND, BACKGROUND]."""
@@ -39,7 +39,7 @@ class Material(NamedTuple):
 
 
 class Motion(NamedTuple):
-    """Where K things are, and how they look, in T frames."""
+    """Places and looks of K things in T frames."""
 
     centre: Tensor
     """Pixels from the upper left corner [B, T, K, 2]."""
@@ -168,7 +168,7 @@ def _mask(motion: Motion, k: int, shape: Tensor, scenes: bool) -> Tensor:
 
 
 def _texture(material: Material, motion: Motion, k: int, look: Tensor, scenes: bool) -> Tensor:
-    """Return a thing's colours [B, T, 3, 64, 64]: balls are of one colour, other things change into a second texture."""
+    """Return a thing's colours [B, T, 3, 64, 64]: a ball is of one colour, other things change to a second texture."""
     count, frames = motion.angle.shape[:2]
     if not scenes:
         return (80 + 175 * look[:, None, 7:10, None, None]).expand(-1, frames, -1, 1, 1)

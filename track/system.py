@@ -16,6 +16,7 @@ from saccade.track.follower import Follower
 from saccade.track.loss import RIGHT, Truth
 from saccade.track.model import First, Step, Tracker
 from saccade.track.picture import picture, tile
+from saccade.track.ratm import RATM
 from saccade.track.videos import Videos, VideoSource
 from saccade.track.window import overlap
 
@@ -39,9 +40,9 @@ class TrackSystem(System[TrackData, Config, Videos, TrackFacts, Step]):
         """Return the source of a run's videos."""
         return VideoSource(run.data, run.train.seed)
 
-    def build(self, config: Config, facts: TrackFacts) -> Tracker:
+    def build(self, config: Config, facts: TrackFacts) -> Tracker | RATM:
         """Build a freshly initialised network."""
-        return Tracker(config)
+        return RATM(config) if config.method == "ratm" else Tracker(config)
 
     def episode(
         self, batch: Videos, config: Config, generator: torch.Generator, *, progress: float = 1.0

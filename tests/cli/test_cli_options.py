@@ -24,6 +24,7 @@ VERBS = {
     "draw": {"train", "eval", "generate", "gif", "complete"},
     "baseline": {"train", "eval", "gif"},
     "adding": {"train", "eval", "gif"},
+    "track": {"train", "eval", "gif", "follow"},
 }
 
 

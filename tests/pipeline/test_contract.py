@@ -55,6 +55,8 @@ CASES = {
     "draw, labelled": Case("draw", {"steps": 2, "hidden": 8, "latent": 3, "labelled": True, "samples": 2}),
     "glimpse": Case("glimpse", {"glimpses": 3, "patch": 4, "hidden": 8, "features": 8, "rollouts": 2}),
     "glimpse, random": Case("glimpse", {"glimpses": 2, "patch": 4, "hidden": 8, "features": 8, "policy": "random"}),
+    "track": Case("track", {"frames": 5, "window": 8, "features": 2, "hidden": 4, "held_out": 23, "dataset": "mixed"}),
+    "track, ratm": Case("track", {"frames": 4, "window": 8, "features": 2, "method": "ratm", "held_out": 23}),
 }
 """Every system that is installed is in this table."""
 

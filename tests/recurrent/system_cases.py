@@ -18,6 +18,10 @@ from saccade.images.config import Shape
 from saccade.images.source import ImageBatch
 from saccade.recurrent.core import AnyCore
 from saccade.recurrent.tree import take
+from saccade.track.config import Config as TrackConfig
+from saccade.track.config import TrackFacts
+from saccade.track.model import First
+from saccade.track.system import TrackSystem
 from tests.recurrent.cases import Case
 
 SHAPE = Shape(channels=1, height=20, width=20, classes=5)
@@ -82,6 +86,17 @@ def finishing() -> Case:
     return Case(build, episode, accumulates=True)
 
 
+def following(**settings: Any) -> Case:
+    config = TrackConfig(**{"window": 12, "features": 4, "hidden": 6, **settings})
+
+    def episode(steps: int, examples: int) -> tuple[Any, Any]:
+        generator = torch.Generator().manual_seed(7)
+        frames = torch.randint(256, (steps + 1, examples, 3, 18, 22), generator=generator, dtype=torch.uint8)
+        return frames[1:], First(frames[0], torch.tensor([[0.1, -0.1, 0.4, 0.3]]).expand(examples, -1))
+
+    return Case(lambda: TrackSystem().build(config, TrackFacts(channels=3, height=18, width=22)), episode, exact=False)
+
+
 SYSTEMS = {
     "ram": looking(),
     "ram-paper": looking(prior="none", start="uniform", reward="correct", policy_gain=1.0),
@@ -97,6 +112,9 @@ SYSTEMS = {
     "draw-generator": drawing(alone=True),
     "draw-generator-labelled": drawing(alone=True, labelled=True, attention=False),
     "draw-finishing": finishing(),
+    "track": following(),
+    "track-lstm-2-layers": following(core="lstm", layers=2),
+    "track-ratm": following(method="ratm", core="rnn"),
     "baseline-fc": looking_once("fc"),
     "baseline-conv": looking_once("conv"),
     "baseline-modern": looking_once("modern"),

@@ -56,8 +56,10 @@ class State(NamedTuple):
     """From the first box's centre to the next window's, in [-1, 1]."""
     grown: Float[Tensor, " B"]
     """Logarithm of the target's size, relative to the first box."""
-    seen: Appearance
-    """Running mean of the later appearances, each weighted by its gate."""
+    numerator: Float[Tensor, "B F N M 2"]
+    """Running mean of the later appearances, each weighted by its gate: real and imaginary part of the numerator,"""
+    power: Float[Tensor, "B N M"]
+    """and the denominator."""
     first: Float[Tensor, " B"]
     """Weight that the first appearance still has beside it."""
     width: Float[Tensor, " B"]
@@ -69,16 +71,16 @@ class Step(NamedTuple):
 
     box: Float[Tensor, "B 4"]
     """The answer: where the target is in this frame."""
-    window: Float[Tensor, "B 4"]
-    """The window through which the frame was seen: centre and half sizes, a box."""
-    sigma: Float[Tensor, "B 2"]
-    """Deviation of its filters, in pixels."""
     place: Float[Tensor, "B N N"]
     """Logarithm of the probability that the target's centre is at each filter of the window."""
     confidence: Float[Tensor, " B"]
     """Logit of the probability that the answer is right; below 0 the target is lost."""
     gate: Float[Tensor, " B"]
     """Weight of this frame in the running appearance."""
+    window: Float[Tensor, "B 4"]
+    """The window through which the frame was seen: centre and half sizes, a box."""
+    sigma: Float[Tensor, "B 2"]
+    """Deviation of its filters, in pixels."""
     patch: Float[Tensor, "B C N N"]
     """The window's contents."""
 
@@ -118,10 +120,9 @@ class Tracker(RecurrentCore[Tensor, State, Target, Step]):
     def initial_state(self, batch_size: int) -> State:
         weights, count = self.steer.weight, self.config.window
         zero, half = weights.new_zeros(batch_size), count // 2 + 1
-        numerator = weights.new_zeros(batch_size, self.config.features, count, half, dtype=weights.dtype.to_complex())
-        seen = Appearance(numerator, weights.new_zeros(batch_size, count, half))
-        still = weights.new_zeros(batch_size, 2)
-        return State(self.core.initial_state(batch_size), still, zero, seen, zero + 1, zero + 0.5)
+        numerator = weights.new_zeros(batch_size, self.config.features, count, half, 2)
+        power, still = weights.new_zeros(batch_size, count, half), weights.new_zeros(batch_size, 2)
+        return State(self.core.initial_state(batch_size), still, zero, numerator, power, zero + 1, zero + 0.5)
 
     def prepare(self, context: Any) -> Target:
         """Learn the first appearance, at several sizes; of a `Target` nothing is left to do."""
@@ -166,19 +167,19 @@ class Tracker(RecurrentCore[Tensor, State, Target, Step]):
         growth = sizes * torch.sigmoid(steering[:, 8]) + 0.03 * torch.tanh(grow)
         grown = (state.grown + growth).clamp(-LARGE, LARGE)
         box = torch.cat([centre, context.box[:, 2:] * grown.exp()[:, None]], dim=1)
-        seen, first = self.remember(features, offset, state, gate)
+        numerator, power, first = self.remember(features, offset, state, gate)
         moved = centre + ahead * 2 * unit - context.box[:, :2]
-        next_state = State(core, moved, grown, seen, first, 0.3 + 0.4 * torch.sigmoid(width))
+        next_state = State(core, moved, grown, numerator, power, first, 0.3 + 0.4 * torch.sigmoid(width))
         window = torch.cat([looked[:, :2], config.window / 2 * unit], dim=1)
-        return Step(box, window, grid.sigma, place, sure, gate, patch), next_state
+        return Step(box, place, sure, gate, window, grid.sigma, patch), next_state
 
     def compare(self, features: Tensor, target: Target, state: State) -> Float[Tensor, "B 4 N N"]:
         """Return the response of each appearance to a window's features."""
         middle = SCALES.index(1.0)
         keep = state.first[:, None, None]
         running = Appearance(
-            target.numerators[:, middle] * keep[..., None] + state.seen.numerator,
-            target.powers[:, middle] * keep + state.seen.power,
+            target.numerators[:, middle] * keep[..., None] + torch.view_as_complex(state.numerator),
+            target.powers[:, middle] * keep + state.power,
         )
         kept = [Appearance(target.numerators[:, n], target.powers[:, n]) for n in range(len(SCALES))]
         return torch.stack([respond(each, features, self.ridge) for each in (*kept, running)], dim=1)
@@ -210,9 +211,9 @@ class Tracker(RecurrentCore[Tensor, State, Target, Step]):
 
     def remember(
         self, features: Tensor, offset: Float[Tensor, "B 2"], state: State, gate: Float[Tensor, " B"]
-    ) -> tuple[Appearance, Float[Tensor, " B"]]:
+    ) -> tuple[Float[Tensor, "B F N M 2"], Float[Tensor, "B N M"], Float[Tensor, " B"]]:
         """Average the appearance at the answer into the running one; the first one's weight falls alike."""
         now = learn(features, offset + (self.config.window - 1) / 2)
-        new, old = gate[:, None, None], (1 - gate)[:, None, None]
-        numerator = old[..., None] * state.seen.numerator + new[..., None] * now.numerator
-        return Appearance(numerator, old * state.seen.power + new * now.power), (1 - gate) * state.first
+        wide = gate[:, None, None]
+        numerator = state.numerator.lerp(torch.view_as_real(now.numerator), wide[..., None, None])
+        return numerator, state.power.lerp(now.power, wide), (1 - gate) * state.first

@@ -86,7 +86,7 @@ class RATM(RecurrentCore[Tensor, RatmState, Given, Step]):
         patch = read(inputs, Grid(centre, stride, sigma), config.window)
         box = torch.cat([centre, config.window * stride / size], dim=1)
         place = phi.new_full((len(phi), config.window, config.window), -2 * math.log(config.window))
-        step = Step(box, box, sigma, place, phi[:, 6], torch.zeros_like(state.begun), patch)
+        step = Step(box, place, phi[:, 6], torch.zeros_like(state.begun), box, sigma, patch)
         return step, RatmState(core, self.see(patch), torch.ones_like(state.begun))
 
     def see(self, patch: Float[Tensor, "B C N N"]) -> Float[Tensor, "B 128"]:

@@ -66,7 +66,7 @@ def read_box(
     return read(frames, Grid(box[:, :2], stride, 0.5 * stride), count)
 
 
-def overlap(one: Float[Tensor, "*N 4"], other: Float[Tensor, "*N 4"]) -> Float[Tensor, "*N"]:
+def overlap(one: Float[Tensor, "... 4"], other: Float[Tensor, "... 4"]) -> Float[Tensor, "..."]:
     """Return intersection over union of boxes (x, y, w, h), see this module; 0 where both are empty."""
     low = torch.maximum(one[..., :2] - one[..., 2:], other[..., :2] - other[..., 2:])
     high = torch.minimum(one[..., :2] + one[..., 2:], other[..., :2] + other[..., 2:])

@@ -222,7 +222,7 @@ def test_ratm_equals_its_equations() -> None:
 def test_the_state_can_be_cut() -> None:
     core, frames = tracker(), videos(4, 2)
     _, state = core(frames[1], core.initial_state(2), core.prepare(First(frames[0], boxes(2))))
-    assert state.moved.requires_grad and state.seen.numerator.requires_grad
+    assert state.moved.requires_grad and state.numerator.requires_grad
     cut = core.detach(state)
     assert not any(leaf.requires_grad for leaf in named_tensors(cut).values())
     assert take(cut, slice(1)).moved.shape == (1, 2) and map_tensors(torch.isfinite, cut).grown.all()

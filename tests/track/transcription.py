@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saccade.track.appearance import LABEL_WIDTH
-from saccade.track.model import SCALES, Tracker
+from saccade.track.model import FAR, LARGE, SCALES, Tracker
 
 Array = NDArray[Any]
 
@@ -133,8 +133,8 @@ def track(core: Tracker, frames: Array, box: Array) -> list[dict[str, Array]]:
         gate = 0.5 * sigmoid(steering[0])
         unit = stride * 2 / size
         offset = offset + np.tanh(steering[6:8])
-        answer = centre + offset * unit
-        grown = grown + growth * sigmoid(steering[8]) + 0.03 * np.tanh(steering[2])
+        answer = np.clip(centre + offset * unit, -FAR, FAR)
+        grown = np.clip(grown + growth * sigmoid(steering[8]) + 0.03 * np.tanh(steering[2]), -LARGE, LARGE)
         now = learn(z, offset + middle)
         seen = ((1 - gate) * seen[0] + gate * now[0], (1 - gate) * seen[1] + gate * now[1])
         keep *= 1 - gate

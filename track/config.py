@@ -21,7 +21,7 @@ class TrackData:
 
     dataset: str = "moving"
     """Videos: moving (digits that bounce), balls (bouncing balls), scenes (textured things before photographs), or
-    mixed (a third of each)."""
+    mixed (a quarter, a quarter, and half)."""
     digits: Literal["digits", "mnist"] = "digits"
     """Source of the digits: digits (embedded) or mnist."""
     data_dir: str | None = None
@@ -102,5 +102,5 @@ SPEC = Spec(
         Metric("precision_percent", "precision", better="higher"),
         Metric("lost_error_percent", "wrong about being lost", optional=True),
     ),
-    train=TrainConfig(epochs=8, batch_size=32, learning_rate=3e-3, warmup=0.1, final_learning_rate=0.02, clip=1.0),
+    train=TrainConfig(epochs=4, batch_size=32, learning_rate=3e-3, warmup=0.1, final_learning_rate=0.02, clip=1.0),
 )

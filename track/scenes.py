@@ -5,6 +5,7 @@ are cut from the left three quarters of each, those of held-out videos from the 
 accelerations and bounces off the frame's edges; it grows, shrinks, turns; its texture and brightness change slowly.
 """
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -51,6 +52,7 @@ class Motion(NamedTuple):
     """Factor of the brightness [B, T, K]."""
 
 
+@functools.cache
 def load_material(part: str) -> Material:
     """Cut backgrounds and textures from scikit-learn's photographs: those of "train" or of "test"."""
     from sklearn.datasets import load_sample_images
@@ -136,13 +138,14 @@ def _folded(walked: Tensor, room: Tensor) -> Tensor:
 
 
 def _crossing(motion: Motion, look: Tensor, frames: int) -> Motion:
-    """Let the last thing cross the target: it passes over it at a random time, at a random speed."""
+    """Let the last thing cross the target, at a random time and speed; it does not cover it in the first frame."""
     time = torch.arange(frames).view(1, -1, 1)
-    at, course, speed = look[:, -1, 3, None, None], 6.3 * look[:, -1, 4], 1.5 + 3 * look[:, -1, 5]
+    at, course = 0.4 + 0.6 * look[:, -1, 3, None, None], 6.3 * look[:, -1, 4]
+    speed = 2 * motion.half[:, 0, -2].mean(1) * (4 + 5 * look[:, -1, 5]) / frames
     relative = (time - at * frames) * (speed[:, None] * torch.stack([course.cos(), course.sin()], dim=1))[:, None]
     centre, half = motion.centre.clone(), motion.half.clone()
     centre[:, :, -1] = centre[:, :, -2] + relative
-    half[:, :, -1] = half[:, :, -2] * (0.8 + 0.8 * look[:, -1, 6, None, None])
+    half[:, :, -1] = half[:, :, -2] * (0.8 + 0.6 * look[:, -1, 6, None, None])
     return motion._replace(centre=centre, half=half)
 
 

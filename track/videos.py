@@ -72,10 +72,12 @@ class VideoSource:
             return Videos(
                 *draw_scenes(self._material[part], *made, count, data.frames, data.dataset, data.hidden_percent)
             )
-        shares = [(count + 2 - n) // 3 for n in range(3)]
-        digits = moving(self._pools[part], *made, shares[0], data)
-        kinds = [digits._replace(frames=digits.frames.expand(-1, -1, 3, -1, -1))]
-        for kind, share in (("balls", shares[1]), ("scenes", shares[2])):
+        quarter = count // 4
+        kinds = []
+        if quarter:
+            digits = moving(self._pools[part], *made, quarter, data)
+            kinds.append(digits._replace(frames=digits.frames.expand(-1, -1, 3, -1, -1)))
+        for kind, share in (("balls", quarter), ("scenes", count - 2 * quarter)):
             if share:
                 drawn = draw_scenes(self._material[part], *made, share, data.frames, kind, data.hidden_percent)
                 kinds.append(Videos(*drawn))

@@ -29,8 +29,15 @@ class Config:
     layers: int = Field(default=1, ge=1, le=8)
     """Number of recurrent layers (next: of ConvLSTM layers)."""
 
-    pooling: Literal["last", "mean", "attention"] = "attention"
+    pooling: Literal["last", "mean", "attention"] = "last"
     """Clip: the answer is made from the last state, the mean of all states so far, or their weighted mean."""
+
+    encoder: Literal["conv", "components"] = "conv"
+    """Clip and frames, pictures: a small convolutional network per frame, or the frame's principal components, which
+    need less data."""
+
+    components: int = Field(default=64, ge=1, le=4096)
+    """Clip and frames: number of principal components."""
 
     width: int = Field(default=16, ge=1, le=512)
     """Channels of the convolutional network's first layer; each further layer has as many more."""

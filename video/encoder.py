@@ -1,4 +1,4 @@
-"""From a frame to a vector: a small convolutional network for pictures, or measurements of a skeleton."""
+"""From a frame to a vector: a convolutional network or principal components for pictures, or a skeleton's measures."""
 
 import torch
 from jaxtyping import Float
@@ -13,9 +13,11 @@ from saccade.videos.joints import BONES, ROOT
 SMALLEST = 6
 """Pixels below which a side is not halved any more."""
 
-GROUPS = 4
 EPSILON = 1e-3
 """Added to a frame's standard deviation: a black frame stays black."""
+
+CHANGE_SCALE = 2.0
+"""Brings the change of components of variance 1 to about 1."""
 
 PLACE_SCALE, MOVE_SCALE = 2.0, 10.0
 """Bring a skeleton's places (metres) and moves (metres a frame) to about 1."""
@@ -35,7 +37,6 @@ class PictureEncoder(nn.Module):
             layers.append(nn.Conv2d(channels, out, 3, stride=2, padding=1))
             channels, height, width = out, (height + 1) // 2, (width + 1) // 2
         self.layers = nn.ModuleList(layers)
-        self.norms = nn.ModuleList(nn.GroupNorm(_groups(layer.out_channels), layer.out_channels) for layer in layers)
         self.linear = nn.Linear(channels * height * width, config.features)
         self.norm = nn.LayerNorm(config.features)
 
@@ -48,9 +49,47 @@ class PictureEncoder(nn.Module):
     def forward(self, frame: Float[Tensor, "B C H W"], change: Float[Tensor, "B C H W"]) -> Float[Tensor, "B F"]:
         """Return the features of normalised frames and their change."""
         x = torch.cat([frame, change], dim=1)
-        for layer, norm in zip(self.layers, self.norms, strict=True):
-            x = F.relu(norm(layer(x)))
+        for layer in self.layers:
+            x = F.relu(layer(x))
         x = affine((x.flatten(1),), (self.linear.weight,), (self.linear.bias,))
+        return F.relu(self.norm(x.to(self.norm.weight.dtype)))
+
+
+class ComponentEncoder(nn.Module):
+    """A frame's principal components and their change through a linear layer: learns from few clips.
+
+    `prime` computes the components of training frames; training changes them further.
+    """
+
+    def __init__(self, config: Config, facts: VideoFacts) -> None:
+        super().__init__()
+        pixels = facts.channels * facts.height * facts.width
+        self.components = nn.Linear(pixels, config.components)
+        self.linear = nn.Linear(2 * config.components, config.features)
+        self.norm = nn.LayerNorm(config.features)
+
+    normalise = PictureEncoder.normalise
+
+    @torch.no_grad()
+    def prime(self, frames: Float[Tensor, "N C H W"]) -> None:
+        """Take the principal components of frames, each scaled to variance 1."""
+        pixels = self.normalise(frames).flatten(1).double()
+        mean = pixels.mean(0)
+        covariance = (pixels - mean).t() @ (pixels - mean) / max(1, len(pixels) - 1)
+        variances, directions = torch.linalg.eigh(covariance)  # in ascending order
+        count = min(self.components.out_features, len(variances))
+        scale = (variances[-count:] + EPSILON).rsqrt()
+        matrix = (directions[:, -count:] * scale).t().flip(0)
+        self.components.weight[:count] = matrix.to(self.components.weight.dtype)
+        self.components.bias[:count] = (-matrix @ mean).to(self.components.bias.dtype)
+
+    def forward(self, frame: Float[Tensor, "B C H W"], change: Float[Tensor, "B C H W"]) -> Float[Tensor, "B F"]:
+        """Return the features of normalised frames and their change."""
+        weight = self.components.weight
+        still = affine((frame.flatten(1),), (weight,), (self.components.bias,))
+        moving = affine((change.flatten(1),), (weight,))
+        x = torch.cat([still, CHANGE_SCALE * moving], dim=1)
+        x = affine((x,), (self.linear.weight,), (self.linear.bias,))
         return F.relu(self.norm(x.to(self.norm.weight.dtype)))
 
 
@@ -78,10 +117,11 @@ class SkeletonEncoder(nn.Module):
         return F.relu(self.norm(x.to(self.norm.weight.dtype)))
 
 
-def build_encoder(config: Config, facts: VideoFacts) -> PictureEncoder | SkeletonEncoder:
+Encoder = PictureEncoder | ComponentEncoder | SkeletonEncoder
+
+
+def build_encoder(config: Config, facts: VideoFacts) -> Encoder:
     """Build the encoder for frames of that kind."""
-    return (SkeletonEncoder if facts.kind == "joints" else PictureEncoder)(config, facts)
-
-
-def _groups(channels: int) -> int:
-    return GROUPS if channels % GROUPS == 0 else 1
+    if facts.kind == "joints":
+        return SkeletonEncoder(config, facts)
+    return (ComponentEncoder if config.encoder == "components" else PictureEncoder)(config, facts)

@@ -29,13 +29,15 @@ class Found(NamedTuple):
     """The objects of a painting forecaster at one step."""
 
     place: Float[Tensor, "*T B N 2"]
-    """Middle (x, y) of each object's window in [-1, 1]."""
+    """Expected middle (x, y) of each object's window in [-1, 1], at which it is painted."""
     velocity: Float[Tensor, "*T B N 2"]
     """Its change a frame."""
     measured: Float[Tensor, "*T B N 2"]
-    """The place that was read from the frame, before it was weighed against the expected one."""
+    """The place that was read from the frame."""
+    settled: Float[Tensor, "*T B N 2"]
+    """The place after both were weighed; the expected one where the frame is not seen."""
     visible: Float[Tensor, "*T B N"]
-    """Part of the object's ink that no other object covers, from 0 to 1."""
+    """Part of the object's ink that is brighter than all other objects at its place, from 0 to 1."""
     appearance: Float[Tensor, "*T B N P P"]
     """Its picture."""
 

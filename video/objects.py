@@ -108,13 +108,14 @@ class Painter(RecurrentCore[Given, PainterState, object, Forecast]):
         super().__init__()
         self.slots, self.height, self.width = config.slots, facts.height, facts.width
         self.finder, self.pictures = Finder(config.width), Pictures(config.width)
+        self.start = nn.Parameter(torch.zeros(2, config.slots, 2))  # place and velocity before the first frame
 
     def initial_state(self, batch_size: int) -> PainterState:
         zeros = self.finder.head.weight.new_zeros(batch_size)
-        places = zeros.new_zeros(batch_size, self.slots, 2)
+        place, velocity = self.start[:, None].expand(-1, batch_size, -1, -1).unbind(0)
         window = zeros.new_zeros(batch_size, self.slots, GLYPH, GLYPH)
         frame = zeros.new_zeros(batch_size, 1, self.height, self.width)
-        return PainterState(Objects(places, places, window, window + 1), frame, zeros)
+        return PainterState(Objects(place, velocity, window, window + 1), frame, zeros)
 
     def forward(self, inputs: Given, state: PainterState, context: object = None) -> tuple[Forecast, PainterState]:
         objects, count = state.objects, state.known
@@ -128,7 +129,7 @@ class Painter(RecurrentCore[Given, PainterState, object, Forecast]):
             measured, confidence = self.measure(inputs.frame, state, place, layers)
             corrected = self.look(inputs.frame, weigh(expected, measured, confidence, count), count)
             after = chosen(inputs.seen, PainterState(corrected, inputs.frame, count + 1), after)
-        found = Found(place, velocity, measured, visible(layers), picture)
+        found = Found(place, velocity, measured, after.objects.place, visible(layers), picture)
         return Forecast(frame, found), after
 
     def expect(
@@ -212,9 +213,13 @@ def readings(objects: Objects, count: Float[Tensor, " B"]) -> tuple[Float[Tensor
 
 
 def visible(layers: Float[Tensor, "B N H W"]) -> Float[Tensor, "B N"]:
-    """Return the part of each object's ink that no other object covers."""
-    seen = layers * (layers >= layers.amax(1, keepdim=True))
-    return (seen.sum((2, 3)) + SMALL) / (layers.sum((2, 3)) + SMALL)
+    """Return the part of each object's ink that is brighter than all other objects at its place."""
+    found = []
+    for n in range(layers.shape[1]):
+        others = torch.cat([layers[:, :n], layers[:, n + 1 :], torch.zeros_like(layers[:, :1])], dim=1).amax(1)
+        own = layers[:, n]
+        found.append(((own - others).relu().sum((1, 2)) + SMALL) / (own.sum((1, 2)) + SMALL))
+    return torch.stack(found, dim=1)
 
 
 def chosen(seen: Float[Tensor, " B"], new: PainterState, old: PainterState) -> PainterState:

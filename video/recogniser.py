@@ -13,11 +13,13 @@ from torch import Tensor, nn
 from saccade.recurrent.cells import build_core
 from saccade.recurrent.core import AnyCore, RecurrentCore
 from saccade.recurrent.shared_weights import affine
+from saccade.recurrent.tree import Tree
 from saccade.recurrent.unroll import unroll
 from saccade.video.config import Config
-from saccade.video.encoder import build_encoder
+from saccade.video.encoder import ComponentEncoder, build_encoder
 from saccade.video.pooling import Pool, PoolState
 from saccade.videos.config import VideoFacts
+from saccade.videos.recordings import Clips
 
 
 class Masks(NamedTuple):
@@ -194,6 +196,20 @@ def flipped(sequence: Float[Tensor, "T B F"], lengths: Int64[Tensor, " B"]) -> F
 def build_recogniser(config: Config, facts: VideoFacts) -> Recogniser | TwoWayRecogniser:
     """Build the network of a clip's or of all frames' labels."""
     return (TwoWayRecogniser if config.direction == "both" else Recogniser)(config, facts)
+
+
+PRIMING_FRAMES = 4000
+"""Training frames from which principal components are computed."""
+
+
+def prime(core: AnyCore, batch: Tree) -> None:
+    """Give an encoder of principal components its components, from the frames of training clips."""
+    encoder = getattr(core, "encoder", None)
+    if isinstance(encoder, ComponentEncoder) and isinstance(batch, Clips):
+        there = torch.arange(batch.frames.shape[1]) < batch.lengths[:, None]
+        frames = batch.frames[there]
+        every = max(1, len(frames) // PRIMING_FRAMES)
+        encoder.prime(frames[::every][:PRIMING_FRAMES].float() / 255)
 
 
 def draw_masks(config: Config, size: int, generator: torch.Generator) -> Masks | None:

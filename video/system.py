@@ -16,6 +16,7 @@ from saccade.video.clip import ClipTask
 from saccade.video.config import Config
 from saccade.video.frames import FramesTask
 from saccade.video.next import NextTask
+from saccade.video.recogniser import prime
 from saccade.video.task import AnyTask
 from saccade.videos.config import VideoData, VideoFacts
 from saccade.videos.load import load_videos
@@ -39,6 +40,10 @@ class VideoSystem(System[VideoData, Config, Tree, VideoFacts, Tree]):
     def build(self, config: Config, facts: VideoFacts) -> AnyCore:
         """Build the task's network."""
         return TASKS[config.task].build(config, facts)
+
+    def prime(self, core: AnyCore, batch: Tree) -> None:
+        """Compute the principal components of training frames, where the network uses them."""
+        prime(core, batch)
 
     def episode(self, batch: Tree, config: Config, generator: torch.Generator, *, progress: float = 1.0) -> AnyEpisode:
         """Make the task's episode."""

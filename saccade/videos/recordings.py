@@ -16,9 +16,6 @@ FactsT = TypeVar("FactsT", bound=Facts)
 UNKNOWN = -1
 """Label of a clip whose class is not known, and of a frame that is padding."""
 
-SORTED_BATCHES = 8
-"""Batches whose clips are sorted by length together, so that a batch holds clips of similar length."""
-
 FINE = 1 << 20
 """Steps of a random fraction."""
 
@@ -100,7 +97,7 @@ def gather(recordings: Recordings, chosen: Tensor, positions: list[Tensor] | Non
 
 
 class RecordingSource(Generic[FactsT]):
-    """The clips of one run: shuffled batches of similar length to train on, and held-out sets that never change.
+    """The clips of one run: shuffled batches to train on, and held-out sets that never change.
 
     `remarks` says what of the data was left out, and why.
     """
@@ -120,7 +117,7 @@ class RecordingSource(Generic[FactsT]):
         self._train, self._held, self._seed = train, held, seed
         self._timing, self._augment = timing or Timing(), augment
         self.remarks: tuple[str, ...] = ()
-        self._epoch: tuple[int, int, Tensor] = (-1, -1, torch.empty(0))
+        self._epoch: tuple[int, Tensor] = (-1, torch.empty(0))
 
     def batch(self, step: int, size: int) -> Clips:
         """Return training batch number `step`; an epoch has examples // size batches.
@@ -132,7 +129,7 @@ class RecordingSource(Generic[FactsT]):
         if batches == 0:
             raise InputError(f"at most the {self.examples} training clips", f"a batch of {size}", "lower --batch-size")
         epoch, index = divmod(step, batches)
-        chosen = self._order(epoch, size)[index * size : (index + 1) * size]
+        chosen = self._order(epoch)[index * size : (index + 1) * size]
         clips = gather(self._train, chosen, self._positions(chosen, step))
         return self._augment(clips, self._seed, step) if self._augment else clips
 
@@ -147,16 +144,10 @@ class RecordingSource(Generic[FactsT]):
             raise InputError(f"clips for the split {split}", "none held out", "train with --validation, or use test")
         return gather(held, torch.arange(len(held.labels)))
 
-    def _order(self, epoch: int, size: int) -> Tensor:
-        """Return the epoch's order: shuffled, sorted by length within a few batches, and the batches shuffled again."""
-        if self._epoch[:2] != (epoch, size):
-            order = permutation(self._seed, "clip order", epoch, self.examples)
-            order = order[: self.examples // size * size]
-            lengths = (self._train.spans[:, 1] - self._train.spans[:, 0])[order]
-            sorts = [part[lengths[at].argsort(stable=True)] for part, at in _parts(order, size * SORTED_BATCHES)]
-            batches = torch.cat(sorts).view(-1, size)
-            self._epoch = (epoch, size, batches[permutation(self._seed, "batch order", epoch, len(batches))].flatten())
-        return self._epoch[2]
+    def _order(self, epoch: int) -> Tensor:
+        if self._epoch[0] != epoch:
+            self._epoch = epoch, permutation(self._seed, "clip order", epoch, self.examples)
+        return self._epoch[1]
 
     def _positions(self, chosen: Tensor, step: int) -> list[Tensor] | None:
         """Return the frames to take of each clip, its time changed at random; None to take all."""
@@ -178,8 +169,3 @@ class RecordingSource(Generic[FactsT]):
             count = max(1, round((last - first + 1) * (1 + speed * (2 * c - 1))))
             taken.append(torch.linspace(first, last, count, dtype=torch.float64).round().long().clamp(low, high - 1))
         return taken
-
-
-def _parts(order: Tensor, size: int) -> list[tuple[Tensor, Tensor]]:
-    """Return consecutive parts of an order, each with the positions at which it stands."""
-    return list(zip(order.split(size), torch.arange(len(order)).split(size), strict=True))

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from saccade.recurrent.cells import GRU, LSTM, LSTMState, Stacked, VanillaRNN
+from saccade.recurrent.conv_lstm import ConvLSTM
 from saccade.recurrent.core import AnyCore, RecurrentCore
 from saccade.recurrent.feedback import Feedback
 from saccade.recurrent.soft_attention import AdditiveAttention, DotProductAttention, Memory
@@ -69,6 +70,10 @@ def fed_back() -> AnyCore:
     return Feedback(LSTM(3, 7), choose, lambda size: choose.linear.weight.new_zeros(size, 3))
 
 
+def maps(steps: int, examples: int) -> tuple[Tensor, None]:
+    return torch.randn(steps, examples, 2, 4, 5, generator=torch.Generator().manual_seed(9)), None
+
+
 CASES = {
     "rnn": Case(lambda: VanillaRNN(3, 7), sequence),
     "rnn-tanh": Case(lambda: VanillaRNN(3, 7, "tanh"), sequence),
@@ -78,6 +83,7 @@ CASES = {
     "attending-additive": Case(lambda: Attending(AdditiveAttention(4, 7, 6)), sequence_and_memory),
     "attending-dot-product": Case(lambda: Attending(DotProductAttention(4, 7, scaled=True)), sequence_and_memory),
     "feedback": Case(fed_back, sequence),
+    "conv-lstm": Case(lambda: ConvLSTM(2, 3, 3, 4, 5), maps),
 }
 
 

@@ -22,6 +22,11 @@ from saccade.track.config import Config as TrackConfig
 from saccade.track.config import TrackFacts
 from saccade.track.model import First
 from saccade.track.system import TrackSystem
+from saccade.video.config import Config as VideoConfig
+from saccade.video.forecaster import Given
+from saccade.video.next import NextTask
+from saccade.video.recogniser import Masks, build_recogniser
+from saccade.videos.config import VideoFacts
 from tests.recurrent.cases import Case
 
 SHAPE = Shape(channels=1, height=20, width=20, classes=5)
@@ -97,6 +102,34 @@ def following(**settings: Any) -> Case:
     return Case(lambda: TrackSystem().build(config, TrackFacts(channels=3, height=18, width=22)), episode, exact=False)
 
 
+def recognising(*, joints: bool = False, task: Any = "clip", **settings: Any) -> Case:
+    """The masks are given but change nothing: dropout 0 in all of them."""
+    config = VideoConfig(task=task, hidden=8, features=6, width=4, **settings)
+    names = tuple("abcde")
+    facts = VideoFacts(task, "joints", 20, 1, 3, names) if joints else VideoFacts(task, "pictures", 1, 12, 10, names, 1)
+
+    def episode(steps: int, examples: int) -> tuple[Any, Any]:
+        generator = torch.Generator().manual_seed(7)
+        shape = (facts.channels, facts.height, facts.width)
+        frames = torch.rand(steps, examples, *shape, generator=generator)
+        keep = (torch.rand(examples, 14, generator=generator) < 0.7).float()
+        return frames, Masks(keep[:, :6], keep[:, 6:])
+
+    return Case(lambda: build_recogniser(config, facts), episode, exact=False)
+
+
+def forecasting(network: Any, **settings: Any) -> Case:
+    config = VideoConfig(task="next", network=network, channels=4, width=4, **settings)
+    facts = VideoFacts("next", "pictures", 1, 64, 64, (), given=4)
+
+    def episode(steps: int, examples: int) -> tuple[Any, Any]:
+        generator = torch.Generator().manual_seed(8)
+        seen = (torch.arange(steps) != 2).float()[:, None].expand(-1, examples)
+        return Given(torch.rand(steps, examples, 1, 64, 64, generator=generator), seen), None
+
+    return Case(lambda: NextTask().build(config, facts), episode, exact=False)
+
+
 SYSTEMS = {
     "ram": looking(),
     "ram-paper": looking(prior="none", start="uniform", reward="correct", policy_gain=1.0),
@@ -118,4 +151,11 @@ SYSTEMS = {
     "baseline-fc": looking_once("fc"),
     "baseline-conv": looking_once("conv"),
     "baseline-modern": looking_once("modern"),
+    "video-gru-attention": recognising(pooling="attention"),
+    "video-lstm-2-layers-last": recognising(core="lstm", layers=2, pooling="last"),
+    "video-average": recognising(core="average", pooling="mean"),
+    "video-joints": recognising(joints=True, core="rnn", pooling="mean"),
+    "video-frames": recognising(task="frames"),
+    "video-next-convlstm": forecasting("convlstm", layers=2),
+    "video-next-objects": forecasting("objects"),
 }

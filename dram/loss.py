@@ -22,8 +22,9 @@ from saccade.dram.config import Config
 from saccade.dram.order import best_order
 from saccade.dram.stopping import exact_objective, reinforce_objective, returns_of_stops
 from saccade.dram.trace import Reading
-from saccade.gaze.reinforce import leave_one_out, log_density, log_odds
+from saccade.gaze.reinforce import log_density, log_odds
 from saccade.pipeline.contract import Loss
+from saccade.recurrent.reinforce import leave_one_out
 from saccade.recurrent.sequence import lengths_until
 
 

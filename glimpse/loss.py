@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from saccade.gaze.reinforce import advantages, log_density
+from saccade.gaze.reinforce import log_density
 from saccade.glimpse.config import Config
 from saccade.glimpse.reward import rewards
 from saccade.glimpse.trace import Glimpse

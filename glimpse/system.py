@@ -8,7 +8,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from saccade.errors import InputError
-from saccade.gaze.reinforce import advantages
 from saccade.glimpse.config import Config
 from saccade.glimpse.following import following
 from saccade.glimpse.loss import expected, hybrid_loss
@@ -24,6 +23,7 @@ from saccade.json_types import Record
 from saccade.pipeline.animate.page import Pixels
 from saccade.pipeline.contract import Episode, Loss, Trace
 from saccade.pipeline.evaluate.classification import confusion, error_percent
+from saccade.recurrent.reinforce import advantages
 
 GlimpseEpisode = Episode[GlimpseInputs, Tensor, Tensor]
 """Inputs, images [B, C, H, W] as context, labels [B]; with M rollouts B is M times the batch."""

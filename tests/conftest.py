@@ -18,6 +18,7 @@ CHECKED = [
     "saccade.sketch.strokes",
     "saccade.adding.model",
     *(f"saccade.caption.{name}" for name in ("loss", "model", "scene_encoder", "trace")),
+    *(f"saccade.track.{name}" for name in ("appearance", "loss", "model", "ratm", "window")),
     "saccade.baseline.model",
     *(f"saccade.video.{name}" for name in ("encoder", "forecaster", "objects", "pooling", "recogniser")),
     "saccade.images.canvas",

@@ -1,27 +1,10 @@
-"""REINFORCE (Williams 1992) for a gaze: the log-probability of its locations, rewards, and advantages."""
+"""REINFORCE for a gaze: the log-probability of its locations, and rewards."""
 
 import math
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-
-
-def advantages(reward: Float[Tensor, " B"], baseline: Float[Tensor, "T B"], rollouts: int) -> Float[Tensor, "T B"]:
-    """Return R - b, detached: b is b_t, or with M rollouts the mean reward of the other M - 1.
-
-    Rollouts of an image lie `B / M` apart along the batch axis.
-    """
-    if rollouts == 1:
-        return reward - baseline.detach()
-    return leave_one_out(reward, rollouts).view(1, -1).expand_as(baseline)
-
-
-def leave_one_out(reward: Float[Tensor, "*steps B"], rollouts: int) -> Float[Tensor, "*steps B"]:
-    """Return R minus the mean reward of the other M - 1 rollouts of the image, which lie `B / M` apart."""
-    by_image = reward.unflatten(-1, (rollouts, -1))
-    others = (by_image.sum(-2, keepdim=True) - by_image) / (rollouts - 1)
-    return (by_image - others).flatten(-2)
 
 
 def log_density(

@@ -9,8 +9,6 @@ def advantages(
 ) -> Float[Tensor, "T B"]:
     """Return R - b, detached: b is b_t, or with M rollouts the mean reward of the other M - 1.
 
-    Rollouts of an example lie `B / M` apart along the batch axis.
-
     Args:
         reward: of the whole episode, or of what follows each action.
         baseline: b_t, the expected reward.
@@ -18,6 +16,11 @@ def advantages(
     """
     if rollouts == 1:
         return (reward - baseline).detach()
-    by_example = reward.detach().reshape(*reward.shape[:-1], rollouts, -1)
+    return leave_one_out(reward.detach(), rollouts).expand_as(baseline)
+
+
+def leave_one_out(reward: Float[Tensor, "*steps B"], rollouts: int) -> Float[Tensor, "*steps B"]:
+    """Return R minus the mean reward of the other M - 1 rollouts of the example, which lie `B / M` apart."""
+    by_example = reward.unflatten(-1, (rollouts, -1))
     others = (by_example.sum(-2, keepdim=True) - by_example) / (rollouts - 1)
-    return (by_example - others).flatten(-2).expand_as(baseline)
+    return (by_example - others).flatten(-2)

@@ -25,6 +25,7 @@ VERBS = {
     "baseline": {"train", "eval", "gif"},
     "adding": {"train", "eval", "gif"},
     "translate": {"train", "eval", "gif", "write"},
+    "track": {"train", "eval", "gif", "follow"},
 }
 
 

@@ -44,6 +44,7 @@ TINY = {
         "--width",
         "4",
     ],
+    ("track", "train"): [*TRAIN, "--dataset", "moving", "--epoch-videos", "64", "--held-out", "20", "--window", "16"],
     ("draw", "eval"): ["--samples", "2", "--judged", "1"],
     ("draw", "generate"): ["--count", "4"],
     ("draw", "gif"): ["--count", "2"],

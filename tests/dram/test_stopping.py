@@ -10,7 +10,7 @@ import torch
 from saccade.dram.loss import returns
 from saccade.dram.order import best_order
 from saccade.dram.stopping import exact_objective, reinforce_objective, returns_of_stops, stop_log_probabilities
-from saccade.gaze.reinforce import leave_one_out
+from saccade.recurrent.reinforce import leave_one_out
 from saccade.recurrent.sequence import lengths_until
 
 HALTING = torch.tensor([[-1.0, 0.3], [0.5, -2.0], [1.5, 0.7], [9.0, -9.0]])

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from saccade.errors import InputError
-from saccade.gaze.reinforce import advantages
 from saccade.glimpse.config import Config
 from saccade.glimpse.loss import expected, hybrid_loss, log_probability
 from saccade.glimpse.model import RAM, fixed_scan
@@ -19,6 +18,7 @@ from saccade.images.canvas import CanvasConfig
 from saccade.images.config import ImageFacts, Shape
 from saccade.images.picture_files import Images
 from saccade.images.source import ImageBatch, ImageSource
+from saccade.recurrent.reinforce import advantages
 from saccade.recurrent.unroll import Unrolled
 
 SHAPE = Shape(1, 12, 12, 3)

@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from saccade.gaze.reinforce import advantages
 from saccade.glimpse.config import Config
 from saccade.glimpse.loss import hybrid_loss, log_probability
 from saccade.glimpse.model import RAM
@@ -16,6 +15,7 @@ from saccade.glimpse.system import SYSTEM
 from saccade.glimpse.trace import Glimpse
 from saccade.images.config import Shape
 from saccade.images.source import ImageBatch
+from saccade.recurrent.reinforce import advantages
 from saccade.recurrent.unroll import Unrolled
 from tests.images.cases import facts_of
 

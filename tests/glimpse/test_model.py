@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from saccade.gaze.reinforce import advantages
 from saccade.glimpse.config import Config
 from saccade.glimpse.model import RAM, full_precision
 from saccade.glimpse.reward import rewards
 from saccade.glimpse.trace import GlimpseInputs, MovingState, State
 from saccade.images.config import Shape
 from saccade.recurrent.cells import CoreState, hidden_of
+from saccade.recurrent.reinforce import advantages
 from saccade.recurrent.unroll import unroll
 from tests.glimpse import transcription
 

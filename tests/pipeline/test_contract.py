@@ -65,6 +65,8 @@ CASES = {
         "translate",
         {"epoch_examples": 60, "embedding": 8, "encoder": 6, "hidden": 10, "cell": "lstm", "attention": "additive"},
     ),
+    "track": Case("track", {"frames": 5, "window": 8, "features": 2, "hidden": 4, "held_out": 23, "dataset": "mixed"}),
+    "track, ratm": Case("track", {"frames": 4, "window": 8, "features": 2, "method": "ratm", "held_out": 23}),
 }
 """Every system that is installed is in this table."""
 

@@ -32,6 +32,10 @@ from saccade.sketch.episodes import drawing_episode
 from saccade.sketch.model import Given, Sketch
 from saccade.sketch.pen_reader import PenReader, reading_episode
 from saccade.sketch.source import Strokes
+from saccade.track.config import Config as TrackConfig
+from saccade.track.config import TrackFacts
+from saccade.track.model import First
+from saccade.track.system import TrackSystem
 from saccade.translate.config import Config as TranslateConfig
 from saccade.translate.model import EncoderDecoder
 from saccade.translate.pairs import Pairs
@@ -166,6 +170,17 @@ def pen_reading(**settings: Any) -> Case:
     return Case(lambda: PenReader(config, 3), episode)
 
 
+def following(**settings: Any) -> Case:
+    config = TrackConfig(**{"window": 12, "features": 4, "hidden": 6, **settings})
+
+    def episode(steps: int, examples: int) -> tuple[Any, Any]:
+        generator = torch.Generator().manual_seed(7)
+        frames = torch.randint(256, (steps + 1, examples, 3, 18, 22), generator=generator, dtype=torch.uint8)
+        return frames[1:], First(frames[0], torch.tensor([[0.1, -0.1, 0.4, 0.3]]).expand(examples, -1))
+
+    return Case(lambda: TrackSystem().build(config, TrackFacts(channels=3, height=18, width=22)), episode, exact=False)
+
+
 def recognising(*, joints: bool = False, task: Any = "clip", **settings: Any) -> Case:
     """The masks are given but change nothing: dropout 0 in all of them."""
     config = VideoConfig(task=task, hidden=8, features=6, width=4, **settings)
@@ -246,6 +261,9 @@ SYSTEMS = {
     "sketch-given": pen(given=True, labelled=True),
     "sketch-reader": pen_reading(core="gru", dropout=0.3),
     "sketch-reader-layer-norm": pen_reading(core="layer-norm-lstm"),
+    "track": following(),
+    "track-lstm-2-layers": following(core="lstm", layers=2),
+    "track-ratm": following(method="ratm", core="rnn"),
     "baseline-fc": looking_once("fc"),
     "baseline-conv": looking_once("conv"),
     "baseline-modern": looking_once("modern"),

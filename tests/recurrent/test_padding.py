@@ -91,7 +91,7 @@ def test_values_in_the_padding_change_nothing(case: Case, junk: float) -> None:
     def spoil(leaf: Tensor) -> Tensor:
         leaf = leaf.clone()
         for i, steps in enumerate(lengths.tolist()):
-            leaf[steps:, i] = junk if leaf.is_floating_point() else 1
+            leaf[steps:, i] = junk if leaf.is_floating_point() else 255 if leaf.dtype == torch.uint8 else 1
         return leaf
 
     results = []

@@ -34,7 +34,7 @@ STAGES = ("train", "evaluate", "animate")
 MOST_LINES, MOST_FUNCTION_LINES = 250, 50
 MOST_ANY = 150
 LARGEST_ROOM = 0.30
-CORE_LINES = 1200
+CORE_LINES = 1_500
 OPENINGS = ("What", "Whether", "Where", "How", "Which", "Who", "That")
 
 

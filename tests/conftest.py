@@ -15,6 +15,9 @@ CHECKED = [
     "saccade.adding.model",
     "saccade.baseline.model",
     "saccade.images.canvas",
+    "saccade.translate.encoder",
+    "saccade.translate.model",
+    *(f"saccade.words.{name}" for name in ("largest", "output_layer", "sampling", "search")),
 ]
 """Modules whose annotated types and shapes the tests check at every call."""
 

@@ -22,6 +22,9 @@ CHECKED = [
     "saccade.baseline.model",
     *(f"saccade.video.{name}" for name in ("encoder", "forecaster", "objects", "pooling", "recogniser")),
     "saccade.images.canvas",
+    "saccade.translate.encoder",
+    "saccade.translate.model",
+    *(f"saccade.words.{name}" for name in ("largest", "output_layer", "sampling", "search")),
 ]
 """Modules whose annotated types and shapes the tests check at every call."""
 

@@ -112,7 +112,7 @@ def _given(sentences: Sequence[str]) -> list[str]:
     for number, sentence in enumerate(sentences, 1):
         if not sentence.strip():
             raise InputError("a sentence", f"nothing in argument {number}", "give some words")
-        if not sentence.isprintable() and sentence.split("\n")[0] != sentence:
+        if "\n" in sentence.strip():
             raise InputError("a sentence without line breaks", f"{sentence[:40]!r}", "give each line by itself")
     return list(sentences)
 

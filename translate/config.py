@@ -157,6 +157,6 @@ SPEC = Spec(
         Metric("perplexity", "perplexity"),
     ),
     train=TrainConfig(
-        epochs=16, batch_size=128, learning_rate=2e-3, warmup=0.06, final_learning_rate=0.02, beta2=0.98, clip=1.0
+        epochs=16, batch_size=128, learning_rate=2e-3, warmup=0.05, final_learning_rate=0.02, beta2=0.98, clip=1.0
     ),
 )

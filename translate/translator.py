@@ -66,7 +66,8 @@ class Translator(Trained[Config, Pairs, TranslateFacts]):
         Args:
             sentences: one or more; each is translated as one sentence.
             beams: sentences that are written at once for each; by default the network's setting. 1: greedily.
-            candidates: number of the best translations to return of each, at most `beams`.
+            candidates: number of the best translations to return of each, at most `beams`; fewer, where the search
+                found the same text twice.
 
         Raises:
             InputError: a sentence that is empty, too long, or in letters none of which the network knows; candidates
@@ -81,9 +82,8 @@ class Translator(Trained[Config, Pairs, TranslateFacts]):
         def search(source: Source, most: Tensor) -> list[list[Candidate]]:
             core, network = self._writer()
             found = beam_search(core, network.logits, source, most, beams=beams, length_penalty=penalty)
-            texts = [[self.subwords.decode(one) for one in own] for own in found.sentences()]
-            rows = zip(texts, found.scores.tolist(), strict=True)
-            return [[Candidate(*pair) for pair in zip(own, row[: len(own)], strict=True)] for own, row in rows]
+            rows = zip(found.sentences(), found.scores.tolist(), strict=True)
+            return [self._candidates(own, scores[: len(own)]) for own, scores in rows]
 
         found = self._in_batches(encoded, max(1, ROWS // beams), search)
         pairs = zip(read, found, strict=True)
@@ -163,6 +163,13 @@ class Translator(Trained[Config, Pairs, TranslateFacts]):
                 found = f"no letter of it in sentence {number:,}, {shown(sentence, 60)}"
                 raise InputError(f"a sentence in the script of {self.facts.source}", found, "give another sentence")
         return read, encoded
+
+    def _candidates(self, found: Sequence[Sequence[int]], scores: Sequence[float]) -> list[Candidate]:
+        """Return the translations of a sentence, the best first; a text that was found in two spellings only once."""
+        best: dict[str, float] = {}
+        for symbols, score in zip(found, scores, strict=True):
+            best.setdefault(self.subwords.decode(symbols), score)
+        return [Candidate(text, score) for text, score in best.items()]
 
     def _unknown(self, sentence: str) -> list[str]:
         """Return the words of a sentence that hold unknown letters, as they were given."""

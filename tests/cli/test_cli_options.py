@@ -38,6 +38,8 @@ def tables(system: str) -> dict[str, Any]:
 def another(config: Any, name: str) -> Any:
     """A valid value of a field that is not its default."""
     named = {"dataset": "mnist", "data_dir": "/some/where", "start_from": "/some/run", "binarise": "dynamic"}
+    if hasattr(config, "from_"):  # of translation
+        named |= {"dataset": "lines:somewhere", "from_": "fr", "to": "fr"}
     if name in named:
         return named[name]
     field, usual = config.__pydantic_fields__[name], getattr(config, name)
@@ -156,7 +158,7 @@ def test_every_system_has_its_verbs_and_every_verb_has_json(saccade: Any, monkey
     for system, verbs in VERBS.items():
         shown = saccade(system, "--help").out
         known = ("train", "eval", "generate", "gif", "complete", "read", "write")
-        assert {verb for verb in known if f" {verb} " in shown} == verbs
+        assert {verb for verb in known if f"│ {verb} " in shown} == verbs
         for verb in verbs:
             assert "--json" in saccade(system, verb, "--help").out
 

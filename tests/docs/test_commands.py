@@ -45,6 +45,8 @@ TINY = {
         "4",
     ],
     ("track", "train"): [*TRAIN, "--dataset", "moving", "--epoch-videos", "64", "--held-out", "20", "--window", "16"],
+    ("translate", "train"): [*TRAIN, "--hidden", "16", "--encoder", "8", "--embedding", "8", "--epoch-examples", "100"],
+    ("translate", "eval"): ["--beam", "1"],
     ("draw", "eval"): ["--samples", "2", "--judged", "1"],
     ("draw", "generate"): ["--count", "4"],
     ("draw", "gif"): ["--count", "2"],

@@ -86,7 +86,7 @@ def _words(words: tuple[str, ...]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, config=STRICT)
 class CaptionFacts(Facts):
-    """What looks at the pictures, and the vocabulary."""
+    """Encoder of the pictures, and the vocabulary."""
 
     encoder: str
     """Name of the CNN; "scenes" for the small one that is trained with the decoder."""

@@ -1,7 +1,6 @@
 """Trained networks: they write, are measured by what they write, resume bit for bit, and refuse what does not fit."""
 
 import itertools
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,9 +22,7 @@ from saccade.pipeline.session import train_run
 from saccade.pipeline.train.loop import Learner
 from saccade.pipeline.trained import open_trained
 from saccade.words.symbols import END
-
-sys.path.insert(0, str(Path(__file__).parent))
-from photographs import averages, flickr8k, photograph
+from tests.caption.photographs import averages, flickr8k, photograph
 
 TINY = Config(hidden=16, embedding=8)
 

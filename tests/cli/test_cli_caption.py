@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "caption"))
-from photographs import averages, csv_folder, photograph
-
+from tests.caption.photographs import averages, csv_folder, photograph
 from tests.cli.conftest import Answer
 from tests.cli.conftest import saccade as command
 

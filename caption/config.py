@@ -52,6 +52,9 @@ class CaptionData:
     scenes: int = Field(default=6_000, ge=1, le=10_000_000)
     """Training scenes in an epoch (scenes)."""
 
+    held_out: int = Field(default=1_000, ge=1, le=100_000)
+    """Scenes in the test set and in the validation set, the same in every run (scenes)."""
+
     @field_validator("dataset")
     @classmethod
     def _known(cls, dataset: str) -> str:

@@ -201,9 +201,11 @@ def test_a_word_of_any_script_is_learned_or_known_as_unknown(data: CaptionData) 
 
 
 def test_scenes_are_the_same_in_every_run() -> None:
-    source = SceneSource(100, seed=1)
-    assert torch.equal(source.batch(3, 8).vectors, SceneSource(100, seed=1).batch(3, 8).vectors)
-    assert torch.equal(source.held_out("test").vectors, SceneSource(50, seed=2).held_out("test").vectors)
+    source = SceneSource(CaptionData(scenes=100), seed=1)
+    assert torch.equal(source.batch(3, 8).vectors, SceneSource(CaptionData(scenes=100), seed=1).batch(3, 8).vectors)
+    assert torch.equal(
+        source.held_out("test").vectors, SceneSource(CaptionData(scenes=50), seed=2).held_out("test").vectors
+    )
     assert not torch.equal(source.held_out("test").vectors, source.held_out("validation").vectors)
     with pytest.raises(InputError, match="scenes of an epoch"):
         source.batch(0, 101)
@@ -223,7 +225,7 @@ def test_the_digits_of_a_scene_lie_apart_and_as_its_sentence_says(axis: int, siz
 
 
 def test_a_scenes_sentence_begins_with_the_larger_digit() -> None:
-    for (sentence,) in SceneSource(100, seed=1).references("validation")[:300]:
+    for (sentence,) in SceneSource(CaptionData(scenes=100), seed=1).references("validation")[:300]:
         relation = sentence[3:-3]
         assert relation in (["above"], ["below"], ["left", "of"], ["right", "of"])
         assert sentence[1] == "large" or sentence[-2] == "small"
@@ -231,12 +233,9 @@ def test_a_scenes_sentence_begins_with_the_larger_digit() -> None:
             assert relation in (["above"], ["left", "of"])
 
 
-def test_a_network_for_scenes_is_measured_and_refuses_photographs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(scenes, "HELD_OUT", 40)
+def test_a_network_for_scenes_is_measured_and_refuses_photographs(tmp_path: Path) -> None:
     out = tmp_path / "scenes"
-    train_run(run_of(CaptionData(scenes=60), epochs=1, batch_size=30), out)
+    train_run(run_of(CaptionData(scenes=60, held_out=40), epochs=1, batch_size=30), out)
     network = open_trained(out, "caption")
     assert isinstance(network, Writer)
     metrics = network.measure(network.source(), "validation")

@@ -31,6 +31,7 @@ TINY = {
     ("draw", "train"): [*IMAGES, "--hidden", "16", "--latent", "4", "--steps", "3", "--first-steps", "3"],
     ("baseline", "train"): [*IMAGES, "--kind", "fc"],
     ("adding", "train"): [*TRAIN, "--shortest", "5", "--longest", "8", "--epoch-examples", "100", "--held-out", "20"],
+    ("caption", "train"): [*TRAIN, "--scenes", "64", "--held-out", "20", "--hidden", "16", "--embedding", "8"],
     ("draw", "eval"): ["--samples", "2", "--judged", "1"],
     ("draw", "generate"): ["--count", "4"],
     ("draw", "gif"): ["--count", "2"],

@@ -16,6 +16,9 @@ CHECKED = [
     *(f"saccade.caption.{name}" for name in ("loss", "model", "scene_encoder", "trace")),
     "saccade.baseline.model",
     "saccade.images.canvas",
+    "saccade.translate.encoder",
+    "saccade.translate.model",
+    *(f"saccade.words.{name}" for name in ("largest", "output_layer", "sampling", "search")),
 ]
 """Modules whose annotated types and shapes the tests check at every call."""
 

@@ -42,7 +42,7 @@ def find_folder(name: str, data_dir: str | None) -> Path:
     path, root = Path(os.path.expanduser(name)), os.environ.get("SACCADE_DATA")
     if data_dir:
         given = Path(os.path.expanduser(data_dir))
-        places = [given / path, given / path.name, given]
+        places = [*([] if path.is_absolute() else [given / path]), given / path.name, given]
     else:
         places = [path] + ([Path(root) / path] if root else [])
     for place in places:

@@ -46,7 +46,7 @@ class Words(NamedTuple):
 
 
 class Read(NamedTuple):
-    """What the encoder read: the context as every step sees it."""
+    """Sentences that the encoder has read: the context as every step sees it."""
 
     memory: Memory
     start: Float[Tensor, "B H"]

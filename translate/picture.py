@@ -10,7 +10,7 @@ from saccade.pipeline.animate.palette import BELIEF, FAINT, GAZE, GROUND, INK, Q
 from saccade.pipeline.contract import Trace
 from saccade.translate.config import TranslateFacts
 from saccade.translate.pairs import Pairs, Written
-from saccade.words.subwords import Subwords
+from saccade.words.subwords import SPACE, Subwords
 from saccade.words.symbols import END
 
 WIDTH, HEIGHT, MARGIN = 960, 720, 32
@@ -21,6 +21,7 @@ CELL = 52
 """Largest side of a cell, pixels."""
 TYPE = 16
 END_SIGN = "(end)"
+PIECES_A_WORD = 3
 SLANT = 40
 """Angle of the words above the matrix, degrees."""
 
@@ -54,9 +55,16 @@ def align(trace: Trace, t: float, example: int) -> Grid:
 
 
 def _words(subwords: Subwords, symbols: list[int]) -> list[tuple[str, int, int]]:
-    """Return the words of symbols with their ranges; the end of a sentence is one of its own."""
+    """Return the words of symbols with their ranges; the end of a sentence is one of its own.
+
+    Long compounds are shown by their pieces: where there are more than PIECES_A_WORD for each word.
+    """
     ended = symbols[-1] == END
-    words = subwords.words_of(symbols[:-1] if ended else symbols)
+    inside = symbols[:-1] if ended else symbols
+    words = subwords.words_of(inside)
+    if len(inside) > PIECES_A_WORD * len(words):
+        pieces = [piece.replace(SPACE, "") for piece in subwords.pieces(inside)]
+        words = [(piece, place, place + 1) for place, piece in enumerate(pieces)]
     return [*words, (END_SIGN, len(symbols) - 1, len(symbols))] if ended else words
 
 
@@ -81,21 +89,22 @@ def picture(trace: Trace, t: float, example: int) -> Pixels:
     page.text("attention", WIDTH - MARGIN, TITLE_BASELINE, 20, GAZE, bold=True, align="right")
     side = max(4, min(CELL, (WIDTH - LEFT - 90) // len(grid.read), (HEIGHT - TOP - MARGIN) // rows))
     size = max(7, min(TYPE, side - 2))
+    corner = LEFT + max(0, (WIDTH - LEFT - 90 - side * len(grid.read)) // 3)
     for column, word in enumerate(grid.read):
         strength = float(grid.weights[grid.current, column])
         colour = mix(QUIET, GAZE, min(1.0, 2 * strength)) if not done else INK
-        _slanted(page, word, LEFT + column * side + side / 2, TOP - 8, size, colour, strength > 0.3 and not done)
+        _slanted(page, word, corner + column * side + side / 2, TOP - 8, size, colour, strength > 0.3 and not done)
     for row in range(rows):
         top = TOP + row * side
         for column in range(len(grid.read)):
-            box = Box(LEFT + column * side + 1, top + 1, side - 2, side - 2)
+            box = Box(corner + column * side + 1, top + 1, side - 2, side - 2)
             weight = float(grid.weights[row, column]) if row < len(grid.written) else 0.0
             page.fill(box, mix(FAINT, GAZE, min(1.0, weight)) if row < len(grid.written) else mix(GROUND, FAINT, 0.5))
         if row < len(grid.written):
             bold = row == grid.current and not done
-            word = shorten(grid.written[row], LEFT - MARGIN - 12, size, bold)
+            word = shorten(grid.written[row], corner - MARGIN - 12, size, bold)
             colour = BELIEF if bold else INK
-            page.text(word, LEFT - 12, top + side / 2 + size * 0.36, size, colour, bold=bold, align="right")
+            page.text(word, corner - 12, top + side / 2 + size * 0.36, size, colour, bold=bold, align="right")
     return page.pixels()
 
 

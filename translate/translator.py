@@ -66,7 +66,8 @@ class Translator(Trained[Config, Pairs, TranslateFacts]):
         Args:
             sentences: one or more; each is translated as one sentence.
             beams: sentences that are written at once for each; by default the network's setting. 1: greedily.
-            candidates: number of the best translations to return of each, at most `beams`.
+            candidates: number of the best translations to return of each, at most `beams`; fewer, where the search
+                found the same text twice.
 
         Raises:
             InputError: a sentence that is empty, too long, or in letters none of which the network knows; candidates
@@ -81,13 +82,12 @@ class Translator(Trained[Config, Pairs, TranslateFacts]):
         def search(source: Source, most: Tensor) -> list[list[Candidate]]:
             core, network = self._writer()
             found = beam_search(core, network.logits, source, most, beams=beams, length_penalty=penalty)
-            texts = [[self.subwords.decode(one) for one in own] for own in found.sentences()]
-            rows = zip(texts, found.scores.tolist(), strict=True)
-            return [[Candidate(*pair) for pair in zip(own, row[: len(own)], strict=True)] for own, row in rows]
+            rows = zip(found.sentences(), found.scores.tolist(), strict=True)
+            return [self._candidates(own, scores[: len(own)]) for own, scores in rows]
 
         found = self._in_batches(encoded, max(1, ROWS // beams), search)
         pairs = zip(read, found, strict=True)
-        return [Translation(a, own[0].text, own[:candidates], self.subwords.unknown(a)) for a, own in pairs]
+        return [Translation(a, own[0].text, own[:candidates], self._unknown(a)) for a, own in pairs]
 
     def sample(
         self, sentences: str | Sequence[str], *, seed: int = 0, temperature: float = 1.0, nucleus: float = 1.0
@@ -114,7 +114,7 @@ class Translator(Trained[Config, Pairs, TranslateFacts]):
             return [self.subwords.decode(one) for one in drawn]
 
         texts = self._in_batches(encoded, ROWS, draw)
-        return [Translation(a, text, [], self.subwords.unknown(a)) for a, text in zip(read, texts, strict=True)]
+        return [Translation(a, text, [], self._unknown(a)) for a, text in zip(read, texts, strict=True)]
 
     def trace(self, sentences: str | Sequence[str], translations: Sequence[str] | None = None) -> Trace:
         """Return what the network did as it wrote translations: its own by default, or given ones."""
@@ -163,6 +163,17 @@ class Translator(Trained[Config, Pairs, TranslateFacts]):
                 found = f"no letter of it in sentence {number:,}, {shown(sentence, 60)}"
                 raise InputError(f"a sentence in the script of {self.facts.source}", found, "give another sentence")
         return read, encoded
+
+    def _candidates(self, found: Sequence[Sequence[int]], scores: Sequence[float]) -> list[Candidate]:
+        """Return the translations of a sentence, the best first; a text that was found in two spellings only once."""
+        best: dict[str, float] = {}
+        for symbols, score in zip(found, scores, strict=True):
+            best.setdefault(self.subwords.decode(symbols), score)
+        return [Candidate(text, score) for text, score in best.items()]
+
+    def _unknown(self, sentence: str) -> list[str]:
+        """Return the words of a sentence that hold unknown letters, as they were given."""
+        return [word for word in dict.fromkeys(sentence.split()) if self.subwords.unknown(self._lowered(word))]
 
     def _lowered(self, sentence: str) -> str:
         return sentence if self.facts.lower == "none" else sentence.lower()

@@ -31,6 +31,8 @@ class Card(NamedTuple):
     """The lines of the training log."""
     weight_bytes: int
     """Size of the weights."""
+    number_format: str
+    """Number format in which the weights are stored."""
     bad_at: tuple[str, ...]
     """Known weaknesses that the metrics do not show."""
 
@@ -58,7 +60,7 @@ def _summary(card: Card) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
     rows = {
         "network": f"{run['system']}, {card.metrics['parameters']:,} parameters",
-        "file": f"weights.safetensors, {card.weight_bytes / 1e6:.1f} MB: {weights}, float32, no optimizer",
+        "file": f"weights.safetensors, {card.weight_bytes / 1e6:.1f} MB: {weights}, {card.number_format}, no optimizer",
         **spec.facts(**tuples(run["facts"])).describe(),
         "data": ", ".join(f"{key} {value}" for key, value in data.items()),
         "seed": str(train["seed"]),
@@ -109,7 +111,9 @@ def _weak_points(card: Card) -> str:
         text = ", ".join(f"{name.replace('_', ' ')} {_number(value)}" for name, value in controls.items())
         points.append(f"Its error in percent when it is made to look elsewhere: {text}.")
     dataset, reads = card.run["data"].get("dataset", card.run["system"]), "error_percent" in card.metrics
-    known = f"It knows {dataset} alone" + ("; it answers for every image, so heed the doubts that `read` shows." if reads else ".")
+    known = f"It knows {dataset} alone" + (
+        "; it answers for every image, so heed the doubts that `read` shows." if reads else "."
+    )
     return "## What it is bad at\n\n" + "\n".join(f"- {point}" for point in [*points, known])
 
 

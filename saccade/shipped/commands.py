@@ -42,6 +42,7 @@ def add(
     into: Annotated[
         Path | None, typer.Option(help="Folder for the network; by default saccade/shipped/networks in the source.")
     ] = None,
+    half: Annotated[bool, typer.Option("--half", help="Store the weights in 16 bits; measure it again then.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Replace the shipped network of that name.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -49,7 +50,7 @@ def add(
     from saccade.shipped import publish
     from saccade.terminal import screen
 
-    folder = publish.add(run, name, about, bad_at or (), into, replace=replace)
+    folder = publish.add(run, name, about, bad_at or (), into, half=half, replace=replace)
     screen.give({"wrote": [str(file) for file in sorted(folder.iterdir())]}, as_json=as_json)
 
 

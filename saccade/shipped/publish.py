@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
+
 from saccade.errors import InputError
 from saccade.json_types import Record
 from saccade.pipeline.checkpoint import checkpoints
@@ -40,7 +42,14 @@ class RunHistory(NamedTuple):
 
 
 def add(
-    run: Path, name: str, about: str, bad_at: Sequence[str] = (), into: Path | None = None, *, replace: bool = False
+    run: Path,
+    name: str,
+    about: str,
+    bad_at: Sequence[str] = (),
+    into: Path | None = None,
+    *,
+    half: bool = False,
+    replace: bool = False,
 ) -> Path:
     """Write the folder NAME of a finished and measured run into `saccade/shipped/networks`, or into the folder `into`.
 
@@ -51,6 +60,8 @@ def add(
     Args:
         about: description of the network in one line.
         bad_at: known weaknesses that the metrics do not show.
+        half: store the weights in 16 bits (float16). Measure the network again afterwards, by its name, and add it
+            once more, so that the card's metrics are of what is stored.
 
     Raises:
         InputError: a run that is unfinished or has no metrics of the test split; an invalid or existing name; more
@@ -58,12 +69,7 @@ def add(
     """
     into = into or _source_tree()
     target = into / name
-    if not NAME.fullmatch(name):
-        raise InputError("a name of small letters, digits and hyphens", repr(name), "choose another name")
-    if target.exists() and not replace:
-        raise InputError("a new name", f"{target}, which exists", "give --replace, or another name")
-    if target.exists() and not (target / WEIGHTS).is_file():  # --replace would remove whatever is there
-        raise InputError("a shipped network to replace", f"something else at {target}", "choose another name")
+    _check_name(name, target, replace)
     folder = open_run(run)
     snapshot, metrics = _finished(folder), _metrics(folder)
     _check_step(folder, snapshot, metrics)
@@ -71,7 +77,7 @@ def add(
     try:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
-        _write(draft, name, _weights_only(snapshot), history, metrics, bad_at)
+        _write(draft, name, _weights_only(snapshot, half), history, metrics, bad_at)
         _check_size(into, draft, target)
         if replace:
             shutil.rmtree(target, ignore_errors=True)
@@ -81,6 +87,16 @@ def add(
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return target
+
+
+def _check_name(name: str, target: Path, replace: bool) -> None:
+    """Check that a shipped network can have that name and folder."""
+    if not NAME.fullmatch(name):
+        raise InputError("a name of small letters, digits and hyphens", repr(name), "choose another name")
+    if target.exists() and not replace:
+        raise InputError("a new name", f"{target}, which exists", "give --replace, or another name")
+    if target.exists() and not (target / WEIGHTS).is_file():  # --replace would remove whatever is there
+        raise InputError("a shipped network to replace", f"something else at {target}", "choose another name")
 
 
 def _write(
@@ -93,7 +109,8 @@ def _write(
     kept = curve(history.log)
     write_whole(draft / "curve.jsonl", kept.encode())
     log = [json.loads(line) for line in kept.splitlines()]  # of what is kept, so that the card can be made again
-    card = Card(name, history.record, metrics, log, (draft / WEIGHTS).stat().st_size, tuple(bad_at))
+    bits = "float16" if any(tensor.dtype == torch.float16 for tensor in snapshot.tensors.values()) else "float32"
+    card = Card(name, history.record, metrics, log, (draft / WEIGHTS).stat().st_size, bits, tuple(bad_at))
     write_whole(draft / "card.md", write_card(card).encode())
 
 
@@ -146,11 +163,20 @@ def _check_step(folder: RunFolder, snapshot: Snapshot, metrics: Record) -> None:
         raise InputError(f"metrics of the last step, {snapshot.step}", found, do)
 
 
-def _weights_only(snapshot: Snapshot) -> Snapshot:
-    """Return a snapshot without the optimizer, with the averaged weights if there are any."""
+def _weights_only(snapshot: Snapshot, half: bool) -> Snapshot:
+    """Return a snapshot without the optimizer, with the averaged weights if there are any; in float16 if `half`.
+
+    Raises:
+        InputError: weights too large for float16.
+    """
     groups = {name.split("/", 1)[0] for name in snapshot.tensors}
     prefix = "ema/" if "ema" in groups else "model/"
     kept = {f"model/{k.removeprefix(prefix)}": t for k, t in snapshot.tensors.items() if k.startswith(prefix)}
+    if half:
+        kept = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in kept.items()}
+        for name, tensor in kept.items():
+            if not tensor.isfinite().all():
+                raise InputError("weights up to 65504, for float16", f"larger ones in {name}", "leave --half out")
     averaged = snapshot.facts.get("averaged", prefix == "ema/")
     return snapshot._replace(tensors=kept, facts=snapshot.facts | {"averaged": averaged})
 

@@ -32,6 +32,8 @@ TINY = {
     ("baseline", "train"): [*IMAGES, "--kind", "fc"],
     ("adding", "train"): [*TRAIN, "--shortest", "5", "--longest", "8", "--epoch-examples", "100", "--held-out", "20"],
     ("caption", "train"): [*TRAIN, "--scenes", "64", "--held-out", "20", "--hidden", "16", "--embedding", "8"],
+    ("translate", "train"): [*TRAIN, "--hidden", "16", "--encoder", "8", "--embedding", "8", "--epoch-examples", "100"],
+    ("translate", "eval"): ["--beam", "1"],
     ("draw", "eval"): ["--samples", "2", "--judged", "1"],
     ("draw", "generate"): ["--count", "4"],
     ("draw", "gif"): ["--count", "2"],

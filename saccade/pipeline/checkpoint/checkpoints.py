@@ -66,13 +66,23 @@ def newest(path: Path | str, most_bytes: int = MOST_BYTES) -> Snapshot | None:
 def trained(path: Path | str, most_bytes: int = MOST_BYTES) -> Snapshot | None:
     """Return the weights of a run folder, for use: of its last whole checkpoint, or of a shipped network's one file.
 
+    A shipped network's weights may be stored in 16 bits; they are returned in 32.
+
     Raises:
         InputError: there are some, and none is whole.
     """
     if (snapshot := newest(path, most_bytes)) is not None:
         return snapshot
     file = Path(path) / WEIGHTS
-    return read(file, most_bytes) if file.exists() else None
+    if not file.exists():
+        return None
+    shipped = read(file, most_bytes)
+    return shipped._replace(tensors={name: widened(tensor) for name, tensor in shipped.tensors.items()})
+
+
+def widened(tensor: Tensor) -> Tensor:
+    """Return a tensor of 16-bit floating numbers in 32 bits, any other as it is."""
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
 
 
 def room_for(core: nn.Module) -> int:

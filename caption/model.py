@@ -7,8 +7,8 @@ steps that are not padding.
 
 Departures, each a setting whose other value is the paper's: the projection of the annotation vectors (`features`), the
 dot product as a score (`score`), a GRU (`core`). Without a setting: a learned vector for each place is added to the
-projected annotation vectors; the output layer's weights are the word vectors, and E y_{t-1} is no input of it, since its
-product with the word vectors would favour the last word itself; the initial states are a linear layer of the mean
+projected annotation vectors; the output layer's weights are the word vectors, and E y_{t-1} is no input of it, since
+its product with the word vectors would favour the last word itself; the initial states are a linear layer of the mean
 annotation vector and tanh, where the paper has a perceptron; the baseline of hard attention is a linear layer of the
 state, as RAM's, where the paper has a moving average.
 """

@@ -52,6 +52,9 @@ class CaptionData:
     scenes: int = Field(default=6_000, ge=1, le=10_000_000)
     """Training scenes in an epoch (scenes)."""
 
+    held_out: int = Field(default=1_000, ge=1, le=100_000)
+    """Scenes in the test set and in the validation set, the same in every run (scenes)."""
+
     @field_validator("dataset")
     @classmethod
     def _known(cls, dataset: str) -> str:
@@ -86,7 +89,7 @@ def _words(words: tuple[str, ...]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, config=STRICT)
 class CaptionFacts(Facts):
-    """What looks at the pictures, and the vocabulary."""
+    """Encoder of the pictures, and the vocabulary."""
 
     encoder: str
     """Name of the CNN; "scenes" for the small one that is trained with the decoder."""

@@ -90,19 +90,19 @@ def _digest(file: Path) -> str:
         raise InputError(f"a picture at {file}", error.strerror or str(error), "give the path of one") from None
 
 
+def _lines(file: Path) -> list[bytes]:
+    """Return the whole lines of the index; a cut or damaged one ends it."""
+    lines = file.read_bytes().split(b"\n")[:-1] if file.is_file() else []
+    ends = (number for number, line in enumerate(lines) if not line.partition(b" ")[2].isdigit())
+    return lines[: next(ends, len(lines))]
+
+
 def _index(place: Path) -> dict[str, Row]:
-    """Read the whole lines of the index, the last one of each picture; a cut or damaged one ends it."""
-    rows: dict[str, Row] = {}
-    try:
-        text = (place / "index").read_text("ascii")
-    except (FileNotFoundError, UnicodeDecodeError):
-        return rows
-    lines = text.split("\n")[:-1]
-    for number, line in enumerate(lines):
-        key, _, checksum = line.partition(" ")
-        if not checksum.isdecimal():
-            break
-        rows[key] = Row(number, int(checksum))
+    """Return the last row of each picture."""
+    rows = {}
+    for number, line in enumerate(_lines(place / "index")):
+        key, _, checksum = line.partition(b" ")
+        rows[key.decode("ascii", "replace")] = Row(number, int(checksum))
     return rows
 
 
@@ -110,7 +110,7 @@ def _whole(place: Path, shape: tuple[int, int], wanted: object) -> dict[str, Row
     """Return the wanted rows whose vectors are those that were written; the others will be computed again."""
     size, rows = 2 * shape[0] * shape[1], _index(place)
     asked = {key: row for key, row in rows.items() if key in wanted}  # type: ignore[operator]
-    if not asked:
+    if not asked or not (place / "vectors").is_file():
         return {}
     with open(place / "vectors", "rb") as file:
 
@@ -137,7 +137,7 @@ def _extend(
     try:
         with open(vectors_file, "ab") as vectors, open(index_file, "ab") as index:
             vectors.truncate(len(lines) * size)
-            index.truncate(sum(len(line) for line in lines))
+            index.truncate(sum(len(line) + 1 for line in lines))
             batches = range(0, len(missing), AT_ONCE)
             for start in track(batches, "looking at the pictures, once", len(batches)):
                 batch = missing[start : start + AT_ONCE]
@@ -153,15 +153,3 @@ def _extend(
     except OSError as error:
         raise unwritable(vectors_file, error, len(missing) * size) from error
     return added
-
-
-def _lines(file: Path) -> list[bytes]:
-    """Return the whole lines of the index, as `_index` counts them."""
-    if not file.exists():
-        return []
-    lines = []
-    for line in file.read_bytes().split(b"\n")[:-1]:
-        if not line.partition(b" ")[2].isdigit():
-            break
-        lines.append(line + b"\n")
-    return lines

@@ -7,9 +7,10 @@ steps that are not padding.
 
 Departures, each a setting whose other value is the paper's: the projection of the annotation vectors (`features`), the
 dot product as a score (`score`), a GRU (`core`). Without a setting: a learned vector for each place is added to the
-projected annotation vectors; the output layer's weights are the word vectors; the initial states are a linear layer
-of the mean annotation vector and tanh, where the paper has a perceptron; the baseline of hard attention is a linear
-layer of the state, as RAM's, where the paper has a moving average.
+projected annotation vectors; the output layer's weights are the word vectors, and E y_{t-1} is no input of it, since
+its product with the word vectors would favour the last word itself; the initial states are a linear layer of the mean
+annotation vector and tanh, where the paper has a perceptron; the baseline of hard attention is a linear layer of the
+state, as RAM's, where the paper has a moving average.
 """
 
 from typing import cast
@@ -95,11 +96,11 @@ class Teller(RecurrentCore[Reading | Tensor, State, Seen, Step | Told]):
             vector = vector * reading.kept_word / (1 - self.config.word_dropout)
         hidden, core = self.core(torch.cat([vector, seen.to(vector.dtype)], dim=1), core, None)  # equations 1 to 3
         begun = torch.ones_like(state.begun)
-        return Step(hidden, seen, vector, weights, gate.squeeze(1), look, reading), State(core, begun)
+        return Step(hidden, seen, weights, gate.squeeze(1), look, reading), State(core, begun)
 
     def logits(self, step: Step) -> Float[Tensor, "R W"]:
         """Return the scores of the next word after one step: equation 7 without its softmax."""
-        said = self._said(step.hidden, step.seen, step.vector, None)
+        said = self._said(step.hidden, step.seen, None)
         return _full(affine((said,), (self.words.weight,), (self.output_bias,)))
 
     def readout(self, outputs: Step | Told, state: State) -> Step | Told:
@@ -118,7 +119,7 @@ class Teller(RecurrentCore[Reading | Tensor, State, Seen, Step | Told]):
         target = reading.target.flatten()[rows]
         chosen = lambda leaf: leaf.flatten(0, 1)[rows]  # noqa: E731
         kept = None if reading.kept_output is None else chosen(reading.kept_output)
-        said = self._said(chosen(outputs.hidden), chosen(outputs.seen), chosen(outputs.vector), kept)
+        said = self._said(chosen(outputs.hidden), chosen(outputs.seen), kept)
         judged = judge(said, self.words.weight, self.output_bias, target)
         cost = smoothed_loss(judged.log_p, judged.mean_log_p, self.config.smoothing)
         spread = lambda values: values.new_zeros(told.shape).masked_scatter(told, values[:words])  # noqa: E731
@@ -173,10 +174,9 @@ class Teller(RecurrentCore[Reading | Tensor, State, Seen, Step | Told]):
         baseline = _full(affine((before.detach(),), (self.expected.weight,), (self.expected.bias,))).squeeze(1)
         return read(used, memory), used if writes else weights, Look(log_probability, entropy, baseline)
 
-    def _said(self, hidden: Tensor, seen: Tensor, vector: Tensor, kept: Tensor | None) -> Tensor:
-        """Return E y_{t-1} + L_h h_t + L_z z_t, the input of L_o in equation 7, with dropout."""
+    def _said(self, hidden: Tensor, seen: Tensor, kept: Tensor | None) -> Tensor:
+        """Return L_h h_t + L_z z_t, the input of L_o in equation 7, with dropout."""
         said = affine((hidden, seen), (self.from_hidden.weight, self.from_seen.weight))
-        said = said + vector.to(said.dtype)
         return said if kept is None else said * (kept / (1 - self.config.dropout)).to(said.dtype)
 
 

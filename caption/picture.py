@@ -7,7 +7,7 @@ from PIL import Image
 
 from saccade.caption.config import CaptionFacts
 from saccade.pipeline.animate.page import Box, Page, Pixels, text_width
-from saccade.pipeline.animate.palette import FAINT, GAZE, INK, QUIET, STAGE
+from saccade.pipeline.animate.palette import DISTANT_GAZE, FAINT, GAZE, INK, QUIET, STAGE
 from saccade.pipeline.contract import Trace
 from saccade.words.symbols import END, PAD
 from saccade.words.vocabulary import Vocabulary
@@ -16,8 +16,11 @@ WIDTH, HEIGHT, MARGIN = 960, 540, 32
 PHOTO = Box(MARGIN, MARGIN, 476, 476)
 TEXT = Box(PHOTO.left + PHOTO.width + MARGIN, MARGIN, WIDTH - PHOTO.width - 3 * MARGIN, 476)
 TILE, TILE_CAPTION = 240, 64
-DARK = 0.18
+DARK = 0.22
 """Brightness of the picture where the network does not look."""
+
+GLOW = 0.3
+"""Strength of the warm light where it looks; it is seen on black too."""
 
 LARGE, LINE = 30, 44
 """Size of the words and height of their lines in a large frame, pixels."""
@@ -89,8 +92,10 @@ def lit(now: Moment, side: int) -> Image.Image:
     if now.light is None:
         return Image.fromarray(np.rint(pixels).astype(np.uint8))
     mask = Image.fromarray(np.rint(255 * now.light).astype(np.uint8)).resize((side, side), Image.Resampling.BICUBIC)
-    brightness = DARK + (1 - DARK) * np.asarray(mask, np.float32)[:, :, None] / 255
-    return Image.fromarray(np.rint(pixels * brightness).astype(np.uint8))
+    light = np.asarray(mask, np.float32)[:, :, None] / 255
+    shown = pixels * (DARK + (1 - DARK) * light)
+    glow = np.array(DISTANT_GAZE, np.float32) / 255
+    return Image.fromarray(np.rint(shown + (255 - shown) * glow * GLOW * light).astype(np.uint8))
 
 
 def _pixels(trace: Trace, example: int) -> np.ndarray:

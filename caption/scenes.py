@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from saccade.caption.config import SCENES, CaptionFacts
+from saccade.caption.config import SCENES, CaptionData, CaptionFacts
 from saccade.caption.source import Captioned, encoded
 from saccade.errors import InputError
 from saccade.images.digits import load_digits
@@ -33,9 +33,6 @@ SIZES = {"small": 14, "large": 26}
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 RELATIONS = (("above", "below"), ("left of", "right of"))
 """Of the first to the second digit along each axis, y and x, and the reverse."""
-
-HELD_OUT = 1_000
-"""Scenes in each held-out set."""
 
 VOCABULARY = Vocabulary(("a", *SIZES, *NUMBERS, "above", "below", "left", "right", "of"))
 
@@ -99,9 +96,10 @@ def _places(sizes: tuple[int, int], axis: int, chances: list[float]) -> list[tup
 class SceneSource:
     """New scenes for every batch, and held-out sets that never change."""
 
-    def __init__(self, epoch_scenes: int, seed: int, device: torch.device | str = "cpu") -> None:
+    def __init__(self, data: CaptionData, seed: int, device: torch.device | str = "cpu") -> None:
         self.facts = CaptionFacts(SCENES, "", PLACES, PLACES, WIDTH, VOCABULARY.words)
-        self.examples, self.device, self._seed = epoch_scenes, torch.device(device), seed
+        self.examples, self.device = data.scenes, torch.device(device)
+        self._held_out, self._seed = data.held_out, seed
         train, test = load_digits()
         half = torch.arange(len(test.labels)) % 2 == 0
         self._train = Digits(train)
@@ -135,7 +133,7 @@ class SceneSource:
         return batch.vectors.permute(0, 2, 3, 1).expand(-1, -1, -1, 3).cpu()
 
     def _scenes(self, split: Split) -> Scenes:
-        return self._held[split].draw(0, f"caption: {split}", 0, HELD_OUT)
+        return self._held[split].draw(0, f"caption: {split}", 0, self._held_out)
 
     def _captioned(self, scenes: Scenes) -> Captioned:
         words = encoded([[VOCABULARY.encode(sentence.split())] for sentence in scenes.sentences])

@@ -36,7 +36,7 @@ class CaptionSystem(System[CaptionData, Config, Captioned, CaptionFacts, Told]):
         """Load the pictures and captions of a run; look at the pictures, if no earlier run did."""
         data = run.data
         if data.dataset == SCENES:
-            return SceneSource(data.scenes, run.train.seed, device)
+            return SceneSource(data, run.train.seed, device)
         return PhotoSource(load_captions(data.dataset, data.data_dir), data, run.train.seed, device)
 
     def build(self, config: Config, facts: CaptionFacts) -> Teller:

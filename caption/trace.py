@@ -70,8 +70,6 @@ class Step(NamedTuple):
     """h_t."""
     seen: Float[Tensor, "R V"]
     """z_t."""
-    vector: Float[Tensor, "R E"]
-    """E y_{t-1}."""
     weights: Float[Tensor, "R L"]
     """alpha_t."""
     gate: Float[Tensor, " R"]

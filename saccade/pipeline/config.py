@@ -103,7 +103,7 @@ class Run(Generic[DataT, ModelT]):
 AnyRun = Run[Any, Any]
 
 
-CIRCUMSTANCES = ("data.data_dir", "train.threads", "train.save_every_seconds", "train.keep")
+CIRCUMSTANCES = ("data.data_dir", "data.features_dir", "train.threads", "train.save_every_seconds", "train.keep")
 """Keys that do not change the result: a run may be resumed with others."""
 
 

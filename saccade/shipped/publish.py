@@ -194,8 +194,9 @@ def _history(folder: RunFolder, about: str) -> RunHistory:
 
 def _record(folder: RunFolder, data: Record, about: str, log: list[Record]) -> Record:
     """Return the content of run.json without the paths of the machine, and with the provenance that the card shows."""
-    if "data_dir" in data["data"]:
-        data["data"] = data["data"] | {"data_dir": None}
+    for place in ("data_dir", "features_dir"):
+        if place in data["data"]:
+            data["data"] = data["data"] | {place: None}
     if start := folder.run.train.start_from:
         data["train"] = data["train"] | {"start_from": Path(start).name}
     kept = {key: value for key, value in folder.provenance.items() if key != "command"}

@@ -30,7 +30,7 @@ class LiteralTeller(nn.Module):
             z = torch.sigmoid(self.gate(h)) * (alpha[:, :, None] * a).sum(1)
             vector = self.words(word)
             h, c = self.cell(torch.cat([vector, z], dim=1), (h, c))
-            said = F.dropout(vector + self.from_hidden(h) + self.from_seen(z), 0.5)
+            said = F.dropout(self.from_hidden(h) + self.from_seen(z), 0.5)
             scores.append(F.linear(said, self.words.weight, self.bias))
             weights.append(alpha)
         return torch.stack(scores), torch.stack(weights)

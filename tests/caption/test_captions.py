@@ -1,7 +1,6 @@
 """Layouts of pictures with captions, and what is refused."""
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,9 +8,7 @@ import pytest
 
 from saccade.caption.captions import load_captions
 from saccade.errors import InputError
-
-sys.path.insert(0, str(Path(__file__).parent))
-from photographs import csv_folder, flickr8k, karpathy
+from tests.caption.photographs import csv_folder, flickr8k, karpathy
 
 
 def test_flickr8ks_layout_is_read(tmp_path: Path) -> None:

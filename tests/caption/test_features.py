@@ -15,9 +15,7 @@ from saccade.caption import encoder as encoders
 from saccade.caption.encoder import Encoder, load_encoder, read_weights, renamed, square
 from saccade.caption.features import features_of
 from saccade.errors import InputError
-
-sys.path.insert(0, str(Path(__file__).parent))
-from photographs import Averages, averages, photograph
+from tests.caption.photographs import Averages, averages, photograph
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Show, Attend and Tell against its equations in NumPy; captions that share a picture; REINFORCE against the truth."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,9 +14,7 @@ from saccade.caption.trace import Reading, Sight, Told
 from saccade.recurrent.tree import take
 from saccade.recurrent.unroll import unroll
 from saccade.words.symbols import BEGIN, END, PAD
-
-sys.path.insert(0, str(Path(__file__).parent))
-from transcription import tell
+from tests.caption.transcription import tell
 
 FACTS = CaptionFacts("a", "", 2, 3, 9, words=("dog", "a", "runs", "red"))
 SMALL: dict[str, Any] = {"hidden": 8, "embedding": 5, "features": 6, "scored": 7}

@@ -1,10 +1,8 @@
 """Training and decoding against literal references, in interleaved runs on one thread."""
 
 import statistics
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,9 +17,7 @@ from saccade.pipeline.device import mixed_precision
 from saccade.pipeline.train.loop import Learner
 from saccade.words.search import beam_search
 from saccade.words.symbols import BEGIN, END
-
-sys.path.insert(0, str(Path(__file__).parent))
-from literal import LiteralTeller, literal_step
+from tests.caption.literal import LiteralTeller, literal_step
 
 WORDS = 2500
 CONFIG = Config(hidden=512, embedding=256, features=512, dropout=0.5, smoothing=0.1, doubly=0.1)

@@ -67,6 +67,6 @@ def tell(w: Weights, kind: str, vectors: Array, words: Array, places: Array | No
         z = beta * (alpha @ a if places is None else a[places[t]])
         vector = w["words.weight"][word]
         h, c = lstm(w, np.concatenate([vector, z]), h, c)
-        said = vector + linear(w, "from_hidden", h) + linear(w, "from_seen", z)
+        said = linear(w, "from_hidden", h) + linear(w, "from_seen", z)  # without E y_{t-1}, see the model
         found.append((alpha, beta[0], w["words.weight"] @ said + w["output_bias"], h))  # equation 7
     return Told(*(np.array(column) for column in zip(*found, strict=True)))

@@ -45,6 +45,7 @@ TINY = {
         "4",
     ],
     ("track", "train"): [*TRAIN, "--dataset", "moving", "--epoch-videos", "64", "--held-out", "20", "--window", "16"],
+    ("caption", "train"): [*TRAIN, "--scenes", "64", "--held-out", "20", "--hidden", "16", "--embedding", "8"],
     ("translate", "train"): [*TRAIN, "--hidden", "16", "--encoder", "8", "--embedding", "8", "--epoch-examples", "100"],
     ("translate", "eval"): ["--beam", "1"],
     ("draw", "eval"): ["--samples", "2", "--judged", "1"],

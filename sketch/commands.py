@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 SYSTEM = "sketch"
 THEN = ("generate {}", "gif {} --index 7")
 DEFAULT = Path("sketch-digits")
-"""The shipped network that draws, finishes and reads by default."""
+"""The shipped network that draws by default."""
+
+DEFAULT_READER = Path("sketch-reader")
+"""The shipped network that reads by default."""
 
 SHEET = (".png", ".svg")
 
@@ -209,7 +212,9 @@ def read(
     files: Annotated[
         list[Path], typer.Argument(metavar="DRAWING...", help="SVG, .ndjson or .json.", show_default=False)
     ],
-    run: Annotated[Path, typer.Option(help="A trained network's run folder, or a shipped one's name.")] = DEFAULT,
+    run: Annotated[
+        Path, typer.Option(help="A trained network's run folder, or a shipped one's name.")
+    ] = DEFAULT_READER,
     as_json: AsJson = False,
 ) -> None:
     """Read drawings: the class of each, and its probability."""

@@ -44,7 +44,7 @@ def agreement(artist: Artist, judge: Artist, each: int, temperature: float = TEM
     longest = torch.full_like(gallery.lengths, judge.facts.longest)
     answers = judge.log_probabilities(Strokes(moves, gallery.lengths.clamp(min=1), requested, longest))
     found = {
-        "by": str(judge.folder.path),
+        "by": judge.folder.path.name,
         "samples_per_class": each,
         "temperature": temperature,
         "agreement_percent": 100 - error_percent(answers, requested),

@@ -80,6 +80,15 @@ def test_eval_reports_the_bound_the_papers_losses_and_the_second_half(saccade: A
     assert saccade("sketch", "eval", alone, "--json").json()["kl_nats_per_drawing"] == 0
 
 
+def test_a_reader_judges_what_is_drawn(saccade: Any, refused: Any, run: Path, alone: Path, reader: Path) -> None:
+    found = saccade("sketch", "eval", run, "--judge", reader, "--judged", "5", "--json").json()
+    assert np.sum(found["judged_confusion"]) == 10
+    right = np.trace(found["judged_confusion"])
+    assert found["judged"]["agreement_percent"] == pytest.approx(10 * right)
+    assert "a reader as judge" in refused("sketch", "eval", run, "--judge", run)
+    assert "trained with labels" in refused("sketch", "eval", alone, "--judge", reader)
+
+
 def test_a_reader_reports_its_error(saccade: Any, reader: Path) -> None:
     found = saccade("sketch", "eval", reader, "--split", "validation", "--json").json()
     assert 0 <= found["error_percent"] <= 100 and np.sum(found["confusion"]) == 18

@@ -18,7 +18,7 @@ from saccade.terminal.arguments import (
     RunPath,
     SplitName,
 )
-from saccade.terminal.verbs import eval_command, film_name, result_of, train_command
+from saccade.terminal.verbs import evaluate_and_show, film_name, result_of, train_command
 
 if TYPE_CHECKING:
     from saccade.sketch.artist import Artist
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 SYSTEM = "sketch"
 THEN = ("generate {}", "gif {} --index 7")
 DEFAULT = Path("sketch-digits")
-"""The shipped network that draws, finishes and reads by default."""
+"""The shipped network that draws by default."""
+
+DEFAULT_READER = Path("sketch-reader")
+"""The shipped network that reads by default."""
 
 SHEET = (".png", ".svg")
 
@@ -58,6 +61,28 @@ def check(
         outputs.check(path, SHEET, overwrite=overwrite)
         if any(outputs.same(path, given) for given in inputs or []):
             raise InputError(f"another file than the input for {option}", str(path), "write to another name")
+
+
+def evaluate(
+    path: RunPath,
+    judge: Annotated[
+        Path | None, typer.Option(help="Run of a reader that reads new drawings (--labelled networks).")
+    ] = None,
+    judged: Annotated[int, typer.Option(min=1, max=10_000, help="Number of drawings per class for --judge.")] = 100,
+    data_dir: DataDir = None,
+    split: SplitName = "test",
+    as_json: AsJson = False,
+) -> None:
+    """Measure a network on held-out drawings: bound and losses, or error; write metrics.json into RUN."""
+    result_of(path, SYSTEM, "")
+
+    def judged_by(network: "Artist", source: object) -> dict[str, object]:
+        from saccade.sketch.judge import agreement, open_judge
+
+        assert judge is not None
+        return agreement(network, open_judge(network, judge), judged)
+
+    evaluate_and_show(SYSTEM, path, data_dir, split, as_json=as_json, further=judged_by if judge else None, then=THEN)
 
 
 def generate(
@@ -187,7 +212,9 @@ def read(
     files: Annotated[
         list[Path], typer.Argument(metavar="DRAWING...", help="SVG, .ndjson or .json.", show_default=False)
     ],
-    run: Annotated[Path, typer.Option(help="A trained network's run folder, or a shipped one's name.")] = DEFAULT,
+    run: Annotated[
+        Path, typer.Option(help="A trained network's run folder, or a shipped one's name.")
+    ] = DEFAULT_READER,
     as_json: AsJson = False,
 ) -> None:
     """Read drawings: the class of each, and its probability."""
@@ -213,7 +240,7 @@ def read(
 
 VERBS = {
     "train": train_command(SYSTEM, THEN),
-    "eval": eval_command(SYSTEM, THEN),
+    "eval": evaluate,
     "generate": generate,
     "gif": gif,
     "complete": complete,

@@ -10,6 +10,15 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from saccade.pipeline.animate.belief_chart import (
+    VERDICT_WIDTH,
+    Belief,
+    bars,
+    headline,
+    most_probable,
+    softmax,
+    verdict,
+)
 from saccade.pipeline.animate.page import Box, Page, Pixels, resize
 from saccade.pipeline.animate.palette import BELIEF, FAINT, GAZE, GROUND, INK, QUIET, WHITE, Colour
 from saccade.pipeline.contract import Trace
@@ -25,6 +34,9 @@ BORDER = 0.08
 
 CELLS = 102
 """Cells along each side of a heat map."""
+
+CHART = Box(2 * MARGIN + PANEL, CAPTION_BASELINE + 12, WIDTH - 3 * MARGIN - PANEL, PANEL)
+"""The place of a reader's belief."""
 
 HOTTEST = (255, 196, 120)
 PEN_WIDTH, TILE_PEN_WIDTH = 4.0, 2.2
@@ -82,16 +94,19 @@ def picture(trace: Trace, t: float, example: int) -> Pixels:
     x = page.text(f"Move {now.shown} ", MARGIN, TITLE_BASELINE, 26, bold=True)
     page.text(f"of {len(now.moves)}", x, TITLE_BASELINE, 26, QUIET)
     name = _name(trace, example)
-    if name:
+    if name and not isinstance(trace.outputs, torch.Tensor):
         page.text(name, WIDTH - MARGIN, TITLE_BASELINE, 22, BELIEF, bold=True, align="right")
     top = CAPTION_BASELINE + 12
     drawings = [now.moves] if now.original is None else [now.moves, now.original]
-    left = (WIDTH - PANEL) // 2 if now.original is None else WIDTH - MARGIN - PANEL
+    reads = isinstance(trace.outputs, torch.Tensor)
+    left = MARGIN if reads else (WIDTH - PANEL) // 2 if now.original is None else WIDTH - MARGIN - PANEL
     panel = Box(left, top, PANEL, PANEL)
     caption = "the pen at work" if now.given == 0 else "what was given, in blue, and the network's pen"
     caption += "; shaded: where the next point may be" if now.next_move is not None else ""
     page.text(caption, panel.left, CAPTION_BASELINE, 15, QUIET)
     _draw(page, panel, now, view(drawings, panel), PEN_WIDTH)
+    if isinstance(trace.outputs, torch.Tensor):
+        _belief(page, trace, now, example)
     if now.original is not None:
         other = Box(MARGIN, top, PANEL, PANEL)
         page.text("the original", other.left, CAPTION_BASELINE, 15, QUIET)
@@ -150,6 +165,18 @@ def _draw(page: Page, panel: Box, now: Frame, at: View, thickness: float) -> Non
         page.line(at.place(points[before]), at.place(points[i]), thickness, colour)
     if not now.finished:
         page.dot(at.place(points[-1]), thickness * 1.3, GAZE if len(points) - 1 not in up else QUIET)
+
+
+def _belief(page: Page, trace: Trace, now: Frame, example: int) -> None:
+    """Draw a reader's belief after each move: a bar for each class."""
+    logits = trace.outputs[: len(now.moves), example].detach().float().cpu().numpy()
+    beliefs, label, step = softmax(logits), int(trace.batch.labels[example]), now.shown - 1
+    before, truth = beliefs[step - 1] if step else None, label if label >= 0 else None
+    shown = most_probable(beliefs, truth)
+    belief = Belief(beliefs[step], before, trace.facts.classes, truth, shown, now.finished)
+    headline(page, CHART.left, TITLE_BASELINE, CHART.width - VERDICT_WIDTH, belief)
+    verdict(page, CHART.left + CHART.width, TITLE_BASELINE - 8, belief)
+    bars(page, CHART, belief)
 
 
 def _strokes(page: Page, strokes: list[Points], at: View, thickness: float, colour: Colour) -> None:

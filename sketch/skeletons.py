@@ -4,6 +4,7 @@ The data set has no pen in it. The strokes follow the ink's middle line, and the
 an end of the line, the topmost first, and goes straight on where lines cross.
 """
 
+import math
 from functools import cache
 from typing import cast
 
@@ -67,8 +68,7 @@ def _line(left: set[tuple[int, int]], all_of: frozenset[tuple[int, int]]) -> lis
     line = [min(ends or left)]
     left.discard(line[0])
     while near := _near(line[-1], left):
-        past = np.subtract(line[-1], line[max(0, len(line) - 6)])
-        step = max(near, key=lambda pixel: _along(np.subtract(pixel, line[-1]), past))
+        step = near[0] if len(near) == 1 else max(near, key=lambda pixel: _straight(line, pixel))
         left.difference_update(near if len(near) == 2 and _touch(*near) else ())  # a corner of two pixels is one point
         left.discard(step)
         line.append(step)
@@ -87,9 +87,11 @@ def _touch(one: tuple[int, int], other: tuple[int, int]) -> bool:
     return abs(one[0] - other[0]) + abs(one[1] - other[1]) == 1
 
 
-def _along(step: np.ndarray, past: np.ndarray) -> float:
-    """Return how straight a step goes on: the cosine of the turn."""
-    return float(step @ past / (np.linalg.norm(step) * (np.linalg.norm(past) or 1)))
+def _straight(line: list[tuple[int, int]], pixel: tuple[int, int]) -> float:
+    """Return how straight a line goes on to a pixel: the cosine of the turn."""
+    (y, x), (back_y, back_x) = line[-1], line[max(0, len(line) - 6)]
+    step, past = (pixel[0] - y, pixel[1] - x), (y - back_y, x - back_x)
+    return (step[0] * past[0] + step[1] * past[1]) / (math.hypot(*step) * (math.hypot(*past) or 1))
 
 
 def _smooth(points: Points) -> Points:

@@ -23,6 +23,9 @@ MOST_DEEP = 100
 MOST_POINTS = 200_000
 """Points of all flattened curves together."""
 
+MOST_DATA = 400_000
+"""Characters of path data and points in one element."""
+
 PIECES = 24
 """Straight pieces that a curve is flattened to; the simplification then leaves out what it does not need."""
 
@@ -106,6 +109,9 @@ class _Strokes:
             raise InputError("strokes that stand in the file itself", found, f"break links and clones; {DO}")
 
     def _shape(self, element: Element, name: str, matrix: svgelements.Matrix) -> None:
+        if max(len(element.get(key, "")) for key in ("d", "points")) > MOST_DATA:
+            found = f"more in <{name}> of {self.path}"
+            raise InputError(f"at most {MOST_DATA:,} characters of path data", found, "simplify the drawing")
         kept = {key: value for key, value in element.attrib.items() if key not in ("transform", "style", "class", "id")}
         shape = SHAPES[name](kept) * matrix
         line: list[tuple[float, float]] = []

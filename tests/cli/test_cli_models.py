@@ -23,6 +23,9 @@ from saccade.shipped import catalogue, publish
 
 ROOT = Path(saccade.__file__).parents[1]
 ABOUT = ["--about", "A network for tests."]
+HELD_OUT = {"pendigits": 3_498, "npz:omniglot.npz": 1_000}
+"""Test examples of the datasets that have not 10,000."""
+
 FILES = {"run.json", "weights.safetensors", "metrics.json", "curve.jsonl", "card.md"}
 
 
@@ -246,6 +249,7 @@ def test_a_shipped_network_is_whole(name: str) -> None:
     assert last["learning_rate"] < 0.05 * opened.run.train.learning_rate, "not annealed: it was stopped early"
     assert (metrics["split"], metrics["dataset"]) == ("test", opened.run.data.dataset)
     assert metrics["examples"] >= LEAST_TESTED
+    assert metrics["examples"] == HELD_OUT.get(opened.run.data.dataset, 10_000)
     for file in FILES - {"weights.safetensors"}:
         text = (folder / file).read_text()
         assert not any(place in text for place in ("/home/", "/root/", "/tmp/", "/work/", "/Users/"))
@@ -266,6 +270,7 @@ def test_they_are_small() -> None:
     for network in catalogue.listing():
         sizes[network["system"]] = sizes.get(network["system"], 0) + network["bytes"]
     assert max(sizes.values()) < publish.MOST_BYTES_OF_A_SYSTEM
+    assert catalogue.size(locate.NETWORKS) < publish.MOST_BYTES == 24_000_000
 
 
 def test_read_without_a_name_reads_digits(saccade: Any, place: Path) -> None:

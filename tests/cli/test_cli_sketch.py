@@ -19,7 +19,7 @@ TINY = ["--encoder", "8", "--decoder", "16", "--latent", "4", "--mixtures", "2",
 ONE = ["--epochs", "1"]
 
 SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100"><g transform="translate(5 5) scale(2)">
-<path d="M5 5 C20 0 40 5 30 20 S15 30 10 40"/><polyline points="5,20 20,20"/></g></svg>"""
+<path d="M5 5 L20 0 L40 5 Q40 15 30 20"/><polyline points="5,20 20,20"/></g></svg>"""
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +80,15 @@ def test_eval_reports_the_bound_the_papers_losses_and_the_second_half(saccade: A
     assert saccade("sketch", "eval", alone, "--json").json()["kl_nats_per_drawing"] == 0
 
 
+def test_a_reader_judges_what_is_drawn(saccade: Any, refused: Any, run: Path, alone: Path, reader: Path) -> None:
+    found = saccade("sketch", "eval", run, "--judge", reader, "--judged", "5", "--json").json()
+    assert np.sum(found["judged_confusion"]) == 10
+    right = np.trace(found["judged_confusion"])
+    assert found["judged"]["agreement_percent"] == pytest.approx(10 * right)
+    assert "a reader as judge" in refused("sketch", "eval", run, "--judge", run)
+    assert "trained with labels" in refused("sketch", "eval", alone, "--judge", reader)
+
+
 def test_a_reader_reports_its_error(saccade: Any, reader: Path) -> None:
     found = saccade("sketch", "eval", reader, "--split", "validation", "--json").json()
     assert 0 <= found["error_percent"] <= 100 and np.sum(found["confusion"]) == 18
@@ -108,8 +117,10 @@ def test_generate_writes_a_sheet_and_a_film(saccade: Any, run: Path, tmp_path: P
     sheet, film = tmp_path / "sheet.png", tmp_path / "pen.gif"
     answer = saccade("sketch", "generate", run, "--count", "4", "--out", sheet, "--gif", film, "--json")
     assert answer.code == 0 and answer.json()["wrote"] == [str(sheet), str(film)]
-    assert Image.open(sheet).size == (2 * 160 + 48, 2 * 160 + 48)
-    assert Image.open(film).n_frames > 3  # type: ignore[attr-defined]
+    with Image.open(sheet) as drawn:
+        assert drawn.size == (2 * 160 + 48, 2 * 160 + 48)
+    with Image.open(film) as frames:
+        assert frames.n_frames > 3  # type: ignore[attr-defined]
     again = tmp_path / "again.png"
     saccade("sketch", "generate", run, "--count", "4", "--out", again)
     assert again.read_bytes() == sheet.read_bytes()
@@ -135,7 +146,8 @@ def test_gif_of_every_kind_of_network(saccade: Any, request: Any, tmp_path: Path
     network = request.getfixturevalue(which)
     film = tmp_path / "pen.gif"
     assert saccade("sketch", "gif", network, "--index", "2", "--out", film).code == 0
-    assert Image.open(film).size == (960, 540)
+    with Image.open(film) as frames:
+        assert frames.size == (960, 540)
     wall = saccade("sketch", "gif", network, "--index", "2", "--count", "3", "--out", tmp_path / "wall.gif")
     assert wall.code == 0
     if which != "reader":

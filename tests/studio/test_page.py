@@ -8,7 +8,9 @@ from tests.studio.browser import Browser
 from tests.studio.running import SEVEN, Studio, serious
 
 PAD = ".panel-glimpse canvas.pad"
-LOOKED = "document.querySelectorAll('.timeline li').length === {} && document.querySelectorAll('.others figure').length === 4"
+LOOKED = (
+    "document.querySelectorAll('.timeline li').length === {} && document.querySelectorAll('.others figure').length > 3"
+)
 ANSWER = "document.querySelector('.panel-glimpse .answer').textContent"
 DRAWN = "document.querySelectorAll('.tile').length === {} && document.querySelectorAll('.chart span').length > 5"
 

@@ -107,6 +107,7 @@ def test_pictures_of_every_kind_are_framed_alike(kit: Browser) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_three_hundred_pictures_are_framed_alike(kit: Browser) -> None:
     compared, apart = compare(kit, chain(singles([]), others()))
     print(f"{compared} digits; apart: {apart}")

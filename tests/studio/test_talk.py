@@ -6,13 +6,16 @@ import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 from websockets import Origin
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from saccade.cli import app
 from tests.studio.running import Studio
 
 IMAGE = b64encode(bytes(784)).decode()
@@ -149,6 +152,28 @@ def test_another_host_asks_for_its_token() -> None:
             pass
     finally:
         assert running.close() == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--port", "TAKEN"], "expected a free port"),
+        (["--host", "no such host"], "expected an address of this machine"),
+        (["--host", "192.0.2.1"], "expected an address of this machine"),
+        (["--port", "0"], "expected valid arguments"),
+        (["--export", "setup"], "expected a folder for the site"),
+    ],
+)
+def test_a_start_that_cannot_be_says_why(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], expected: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "setup").write_text("a file")
+    words = [studio.origin.rpartition(":")[2] if word == "TAKEN" else word for word in options]
+    result = CliRunner().invoke(app, ["studio", "--no-browser", *words], prog_name="saccade")
+    assert result.exit_code == 2
+    assert expected in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """RAM's answers to its panel in the studio: a picture framed as digits, and gazes over an image, step by step."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any, Literal
 
@@ -19,6 +20,9 @@ from saccade.pipeline.trained import AnyTrained
 from saccade.recurrent.tree import take
 
 MOST_GLIMPSES, MOST_GAZES = 64, 8
+
+FRAMERS = 2
+"""Pictures that are framed at once."""
 
 Coordinate = Annotated[float, Field(ge=-1, le=1)]
 Place = Annotated[list[Coordinate], Field(min_length=2, max_length=2)]
@@ -71,11 +75,13 @@ class Looking:
 
     def __init__(self, networks: Mapping[str, AnyTrained], steps: Mapping[str, Steps]) -> None:
         self.networks, self.steps = networks, steps
+        self.framers = asyncio.Semaphore(FRAMERS)
 
     async def frame(self, request: PictureRequest) -> AsyncIterator[Record]:
         """Frame a picture's digits for the first network."""
-        name, network = next(iter(self.networks.items()))
-        yield await self.steps[name].call(framed, request, network.facts)
+        network = next(iter(self.networks.values()))
+        async with self.framers:  # beside the network's thread: glimpses do not wait for it
+            yield await asyncio.to_thread(framed, request, network.facts)
 
     async def look(self, request: LookRequest) -> AsyncIterator[Record]:
         """Yield each glimpse of every gaze.

@@ -1,5 +1,6 @@
 """The verbs `saccade studio` and `saccade export`. Torch-free until one runs."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -43,6 +44,7 @@ def studio(
     bound = server.listen(host, port)
     url = server.address(bound, host, asked)
     screen.give({"url": url} if as_json else {"next": [f"open {url} (Ctrl-C stops)"]}, as_json=as_json)
+    sys.stdout.flush()  # whoever started it may wait for the address
     server.serve(bound, url, asked, browser=browser)
 
 

@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 from saccade.errors import InputError
+from saccade.pipeline import progress
 from saccade.pipeline.panel import Panel
 from saccade.studio import panels as own_panels
 from saccade.studio.guard import LOOPBACK, Guard
@@ -127,4 +128,5 @@ def serve(bound: socket.socket, url: str, token: str | None, *, browser: bool) -
     )
     if browser:
         threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()  # the socket already listens
-    uvicorn.Server(config).run(sockets=[bound])
+    with progress.shown_by(None):  # a bar for every picture that a page sends would fill the terminal
+        uvicorn.Server(config).run(sockets=[bound])

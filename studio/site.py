@@ -4,7 +4,6 @@ import hashlib
 import json
 import lzma
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +15,7 @@ from saccade.pipeline.checkpoint.atomic_files import unwritable, write_whole
 from saccade.pipeline.graph import graphs
 from saccade.pipeline.panel import Panel
 from saccade.pipeline.progress import track
-from saccade.pipeline.trained import open_trained
+from saccade.pipeline.trained import AnyTrained, open_trained
 from saccade.studio import panels as own_panels
 
 RUNTIME = Path(__file__).with_name("runtime")
@@ -49,7 +48,7 @@ def write_site(folder: Path) -> Record:
         _put(folder / "runtime" / name, (RUNTIME / name).read_bytes())
     _put(folder / "runtime" / WASM, _wasm())
     asked = [(name, graph) for name, panel in found.items() for graph in panel.graphs]
-    trained: dict[str, Any] = {}
+    trained: dict[str, AnyTrained] = {}
     described: dict[str, Record] = {name: {} for name in found}
     for name, (network, graph) in track(asked, "exporting the networks", len(asked)):
         if network not in trained:
@@ -72,7 +71,7 @@ def write_site(folder: Path) -> Record:
     }
 
 
-def _panel(folder: Path, name: str, panel: Panel, trained: dict[str, Any], described: Record) -> None:
+def _panel(folder: Path, name: str, panel: Panel, trained: dict[str, AnyTrained], described: Record) -> None:
     """Write a panel's own files, its facts, and the description of its graphs."""
     _copy(own_panels.folder_of(name), folder)
     own = {network: trained.get(network) or open_trained(network) for network in panel.networks}
@@ -81,7 +80,7 @@ def _panel(folder: Path, name: str, panel: Panel, trained: dict[str, Any], descr
     _put(folder / "graphs.json", json.dumps(described).encode())
 
 
-def _flat(value: Any) -> Record:
+def _flat(value: object) -> Record:
     """Return nested lists as their shape and their values in one list."""
     values = np.asarray(value, np.float32)
     return {"shape": list(values.shape), "values": values.ravel().tolist()}

@@ -1,8 +1,8 @@
 """One page's WebSocket: its messages are checked, its requests answered event by event, its faults told in one line.
 
 A page sends `{"id": 1, "panel": "glimpse", "ask": "look", "with": {...}}` and gets `{"id": 1, "event": {...}}` for
-every event, then `{"id": 1, "done": true}` or `{"id": 1, "error": {"expected", "found", "do"}}`. `{"id": 1, "cancel": true}`
-ends an answer. Nothing of a message is ever evaluated or kept.
+every event, then `{"id": 1, "done": true}` or `{"id": 1, "error": {"expected", "found", "do"}}`. A message
+`{"id": 1, "cancel": true}` ends an answer. Nothing of a message is ever evaluated or kept.
 """
 
 import asyncio

@@ -4,13 +4,13 @@ import asyncio
 import queue
 import threading
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import torch
 
 from saccade.errors import InputError
 from saccade.recurrent.core import AnyCore
-from saccade.recurrent.tree import count, map_tensors, named_tensors, take
+from saccade.recurrent.tree import Tree, count, map_tensors, named_tensors, take
 from saccade.recurrent.unroll import unroll
 
 Result = TypeVar("Result")
@@ -22,17 +22,23 @@ MOST_EXAMPLES = 256
 """Most examples of one batch."""
 
 
+_Step: TypeAlias = tuple[AnyCore, Tree, Tree, Tree]
+"""A core, and its inputs, state and context."""
+
+_Key: TypeAlias = tuple[object, ...]
+
+
 class _Work(NamedTuple):
     """A piece of work and where its result goes."""
 
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
-    key: Any
+    key: _Key | None
     """Steps of equal keys may be one batch; None: not a step."""
-    run: Callable[[], Any]
-    step: tuple[AnyCore, Any, Any, Any] | None = None
+    run: Callable[[], object]
+    step: _Step | None = None
 
-    def give(self, result: Any = None, error: BaseException | None = None) -> None:
+    def give(self, result: object = None, error: BaseException | None = None) -> None:
         """Hand over the result, unless nobody waits for it any more."""
 
         def give() -> None:
@@ -63,7 +69,7 @@ class Worker:
         """End the thread after the work that waits."""
         self._queue.put(None)
 
-    async def step(self, core: AnyCore, inputs: Any, state: Any, context: Any) -> tuple[Any, Any]:
+    async def step(self, core: AnyCore, inputs: Tree, state: Tree, context: Tree) -> tuple[Tree, Tree]:
         """Take one step of an unroll: see `Steps.step`."""
         leaves = {**named_tensors(inputs, "i"), **named_tensors(state, "s"), **named_tensors(context, "c")}
         key = (id(core), *((name, leaf.shape[1:], leaf.dtype) for name, leaf in leaves.items()))
@@ -74,11 +80,11 @@ class Worker:
         """Run other work in the thread."""
         return await self._wait(None, lambda: function(*arguments))
 
-    def initial(self, core: AnyCore, examples: int) -> Awaitable[Any]:
+    def initial(self, core: AnyCore, examples: int) -> Awaitable[Tree]:
         """Return the state before the first step."""
         return self.call(_initial, core, examples)
 
-    async def _wait(self, key: Any, run: Callable[[], Any], step: Any = None) -> Any:
+    async def _wait(self, key: _Key | None, run: Callable[[], object], step: _Step | None = None) -> Any:
         if self._queue.qsize() >= MOST_WAITING:
             raise InputError("a free network", "too many pages that ask at once", "try again in a moment")
         loop = asyncio.get_running_loop()
@@ -102,7 +108,7 @@ class Worker:
 
     def _take(self, waiting: list[_Work]) -> None:
         """Do all that waits: steps together, the rest one after another."""
-        together: dict[Any, list[_Work]] = {}
+        together: dict[_Key, list[_Work]] = {}
         for work in waiting:
             if work.key is not None:
                 together.setdefault(work.key, []).append(work)
@@ -121,7 +127,7 @@ class Worker:
             return
         try:
             steps = [work.step for work in works if work.step is not None]
-            trees: list[list[Any]] = [[step[k] for step in steps] for k in (1, 2, 3)]
+            trees: list[list[Tree]] = [[step[k] for step in steps] for k in (1, 2, 3)]  # type: ignore[misc]
             parts = [map_tensors(_joined, *tree) for tree in trees]
             output, state = _one(steps[0][0], *parts)
         except Exception:  # one of them may be at fault: each alone, so that only its own page hears of it
@@ -161,13 +167,13 @@ def _alone(work: _Work) -> None:
         work.give(error=error)
 
 
-def _one(core: AnyCore, inputs: Any, state: Any, context: Any) -> tuple[Any, Any]:
+def _one(core: AnyCore, inputs: Tree, state: Tree, context: Tree) -> tuple[Tree, Tree]:
     """Take one step, as an unroll of one step."""
     with torch.no_grad():
         outputs, state = unroll(core, map_tensors(lambda leaf: leaf[None], inputs), state, context)
         return take(outputs, 0), state
 
 
-def _initial(core: AnyCore, examples: int) -> Any:
+def _initial(core: AnyCore, examples: int) -> Tree:
     with torch.no_grad():
         return map_tensors(lambda leaf: leaf.contiguous(), core.initial_state(examples))

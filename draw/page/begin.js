@@ -1,14 +1,21 @@
 // The pad of a begun digit: its ink at the network's size, and the mask of what is given.
 
+import { h } from "../../kit/dom.js";
 import { Pad } from "../../kit/pad.js";
 
 const SIDE = 28;
 
-const BEGUN = { // the top of a seven or a two
-  top: [[{ x: 0.3, y: 0.3 }, { x: 0.42, y: 0.2 }, { x: 0.6, y: 0.2 }, { x: 0.7, y: 0.32 }, { x: 0.66, y: 0.45 }]],
-  bottom: [[{ x: 0.36, y: 0.56 }, { x: 0.34, y: 0.7 }, { x: 0.44, y: 0.8 }, { x: 0.6, y: 0.8 }, { x: 0.67, y: 0.68 }, { x: 0.64, y: 0.56 }]],
-  left: [[{ x: 0.46, y: 0.2 }, { x: 0.36, y: 0.32 }, { x: 0.33, y: 0.5 }, { x: 0.36, y: 0.68 }, { x: 0.46, y: 0.8 }]],
-  right: [[{ x: 0.54, y: 0.2 }, { x: 0.64, y: 0.3 }, { x: 0.56, y: 0.46 }, { x: 0.67, y: 0.62 }, { x: 0.56, y: 0.8 }]],
+/** Points on an arc of an ellipse, from one angle to another, in turns. */
+const arc = (x, y, width, height, from, to) => Array.from({ length: 24 }, (_, k) => {
+  const angle = 2 * Math.PI * (from + ((to - from) * k) / 23);
+  return { x: x + width * Math.cos(angle), y: y + height * Math.sin(angle) };
+});
+
+const BEGUN = {
+  top: [arc(0.5, 0.36, 0.18, 0.16, 0.5, 1.08)],
+  bottom: [arc(0.5, 0.66, 0.16, 0.15, -0.16, 0.5)],
+  left: [arc(0.52, 0.5, 0.19, 0.32, 0.75, 0.25)],
+  right: [arc(0.48, 0.35, 0.18, 0.15, -0.25, 0.25), arc(0.48, 0.65, 0.19, 0.16, -0.25, 0.25)],
 };
 
 export class Begin {
@@ -18,6 +25,13 @@ export class Begin {
     this.pad.decorate = (context, width, height) => this.#line(context, width, height);
     part.undo.onclick = () => { this.pad.undo(); onEnd(); };
     part.clear.onclick = () => { this.pad.clear(); onEnd(); };
+    part.keep.onclick = () => {
+      this.pad.raster(280, 0).canvas.toBlob((blob) => {
+        const address = URL.createObjectURL(blob);
+        h("a", { href: address, download: "half.png" }).click();
+        setTimeout(() => URL.revokeObjectURL(address), 1000);
+      });
+    };
     part.half.onclick = () => {
       this.pad.strokes = structuredClone(BEGUN[part.side.value]);
       this.#ended();

@@ -289,7 +289,7 @@ class Look {
       const side = Math.round(Math.sqrt(bytes.length / frame.windows.length));
       paint(canvas, bytes.subarray(0, side * side), side, side);
       const best = frame.belief.indexOf(Math.max(...frame.belief));
-      return h("li", {}, h("button", { type: "button", "aria-pressed": false, onclick: () => this.player.go(k), "aria-label": `Glimpse ${k + 1}: ${best} at ${percent(frame.belief[best])}` }, `${k + 1}`, canvas, `${best} · ${percent(frame.belief[best])}`));
+      return h("li", {}, h("button", { type: "button", "aria-pressed": false, onclick: () => this.player.go(k) }, h("span", {}, h("span", { class: "unseen" }, "Glimpse "), `${k + 1}`), canvas, `${best} · ${percent(frame.belief[best])}`));
     });
     this.part.timeline.replaceChildren(...items);
     this.marked = null;

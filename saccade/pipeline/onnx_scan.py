@@ -1,15 +1,18 @@
 """The loop over time in ONNX: a step's graph in a `Scan`, which is what an unroll is."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
+
+Proto: TypeAlias = Any
+"""A message of ONNX; onnx is imported only where it is used."""
 
 MARK = "Software: Saccade"
 """In every file that is exported: Saccade may replace it, see `saccade.pipeline.outputs`."""
 
 
-def scan(step: Any, initial: Mapping[str, np.ndarray]) -> Any:
+def scan(step: Proto, initial: Mapping[str, np.ndarray]) -> Proto:
     """Return the model of a whole unroll, of any number of steps, from the initial state.
 
     Args:
@@ -36,12 +39,7 @@ def scan(step: Any, initial: Mapping[str, np.ndarray]) -> Any:
         ],
         "step",
         [_value(inputs[name], f"step.{name}") for name in (*states, *sequence)],
-        [
-            _value(item, f"step.{item.name}")
-            for group in (after, outputs)
-            for item in inner.output
-            if item.name in group
-        ],
+        [_value(item, f"step.{item.name}") for item in _in_order(inner.output, (*after, *outputs))],
     )
     nodes, begins = _beginnings(sequence[0], {name: initial[name] for name in states})
     constants = [item for item in inner.initializer if item.name not in own]
@@ -51,12 +49,14 @@ def scan(step: Any, initial: Mapping[str, np.ndarray]) -> Any:
     )
     loop.attribute.append(helper.make_attribute("body", body))
     context = [item for name, item in inputs.items() if name.startswith("context")]
-    results = {item.name: item for item in inner.output}
     graph = helper.make_graph(
         [*nodes, loop],
         "unroll",
         [*(_value(inputs[name], name, "steps") for name in sequence), *context],
-        [*(_value(results[name], name, "steps") for name in outputs), *(results[name] for name in after)],
+        [
+            *(_value(item, item.name, "steps") for item in _in_order(inner.output, (*outputs,))),
+            *_in_order(inner.output, (*after,)),
+        ],
         constants,
     )
     model = helper.make_model(graph, opset_imports=step.opset_import, ir_version=step.ir_version)
@@ -64,7 +64,7 @@ def scan(step: Any, initial: Mapping[str, np.ndarray]) -> Any:
     return model
 
 
-def _beginnings(sequence: str, initial: Mapping[str, np.ndarray]) -> tuple[list[Any], list[Any]]:
+def _beginnings(sequence: str, initial: Mapping[str, np.ndarray]) -> tuple[list[Proto], list[Proto]]:
     """Return nodes and constants that expand the initial state to the batch of `sequence` [T, B, ...]."""
     from onnx import helper, numpy_helper
 
@@ -77,12 +77,12 @@ def _beginnings(sequence: str, initial: Mapping[str, np.ndarray]) -> tuple[list[
     return nodes, constants
 
 
-def _in_order(items: Any, names: tuple[str, ...]) -> list[Any]:
+def _in_order(items: Proto, names: Sequence[str]) -> list[Proto]:
     by_name = {item.name: item for item in items}
     return [by_name[name] for name in names]
 
 
-def _renamed(node: Any, own: set[str]) -> Any:
+def _renamed(node: Proto, own: set[str]) -> Proto:
     """Return a node whose names in `own` are those of the loop's body: a name may have one meaning only."""
     copy = type(node)()
     copy.CopyFrom(node)
@@ -93,7 +93,7 @@ def _renamed(node: Any, own: set[str]) -> Any:
     return copy
 
 
-def _value(item: Any, name: str, first: str | None = None) -> Any:
+def _value(item: Proto, name: str, first: str | None = None) -> Proto:
     """Return a value's description under another name, with one more axis in front of it."""
     copy = type(item)()
     copy.CopyFrom(item)

@@ -7,6 +7,7 @@ import subprocess
 import time
 import urllib.request
 from base64 import b64decode
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,11 @@ class Browser:
         self.process = subprocess.Popen(
             [binary, *words, "about:blank"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
+        self.opened = ExitStack()
         port = self._port(profile / "DevToolsActivePort")
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/json/list") as answer:
             target = next(page for page in json.load(answer) if page["type"] == "page")
-        self.socket = connect(target["webSocketDebuggerUrl"], max_size=None)
+        self.socket = self.opened.enter_context(connect(target["webSocketDebuggerUrl"], max_size=None))
         self.numbers = itertools.count(1)
         self.console: list[str] = []
         self.requests: list[str] = []
@@ -156,7 +158,7 @@ class Browser:
 
     def close(self) -> None:
         """End the browser."""
-        self.socket.close()
+        self.opened.close()
         self.process.terminate()
         try:
             self.process.wait(10)

@@ -4,21 +4,30 @@ import json
 import urllib.error
 import urllib.request
 from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
+from websockets import Origin
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from saccade.cli import app
 from tests.studio.running import Studio
 
 IMAGE = b64encode(bytes(784)).decode()
 LOOK = {"network": "ram-mnist", "image": IMAGE, "gazes": [{"policy": "learned"}], "glimpses": 7}
 
 
-def opened(studio: Studio) -> ClientConnection:
-    """Return a connection as the studio's own page makes it."""
-    return connect(studio.talk, origin=studio.origin, max_size=None, compression=None)  # type: ignore[arg-type]
+@contextmanager
+def opened(studio: Studio, origin: str | None = "own") -> Iterator[ClientConnection]:
+    """Open a connection, by default as the studio's own page makes it."""
+    given = Origin(studio.origin) if origin == "own" else None if origin is None else Origin(origin)
+    with connect(studio.talk, origin=given, max_size=None, compression=None) as socket:
+        yield socket
 
 
 def asked(number: int, what: str = "look", panel: str = "glimpse", **arguments: Any) -> str:
@@ -49,8 +58,8 @@ def test_only_the_own_page_enters(studio: Studio) -> None:
     assert status(studio.url, Host="evil.example") == 421
     assert status(studio.url, Origin="http://evil.example") == 403
     for origin in ("http://evil.example", None):
-        with pytest.raises(InvalidStatus):
-            connect(studio.talk, origin=origin)  # type: ignore[arg-type]
+        with pytest.raises(InvalidStatus), opened(studio, origin):
+            pass
 
 
 def test_files_stay_in_their_folders(studio: Studio) -> None:
@@ -114,10 +123,10 @@ def test_a_page_that_asks_too_much_is_refused_and_one_that_only_errs_is_cut_off(
 def test_answers_end_when_they_are_cancelled_or_nobody_waits(studio: Studio) -> None:
     long = {"network": "draw-mnist", "labels": [-1] * 12, "seed": 0}
     for number in range(5):  # pages that vanish mid-stream
-        socket = opened(studio)
-        socket.send(asked(number, "write", "draw", **long))
-        socket.recv(30)
-        socket.socket.close()
+        with opened(studio) as socket:
+            socket.send(asked(number, "write", "draw", **long))
+            socket.recv(30)
+            socket.socket.shutdown(2)
     with opened(studio) as socket:
         socket.send(asked(1, "write", "draw", **long))
         socket.recv(30)
@@ -139,10 +148,32 @@ def test_another_host_asks_for_its_token() -> None:
         opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
         with opener.open(running.url) as found:
             assert found.status == 200
-        with pytest.raises(InvalidStatus):
-            connect(running.talk, origin=running.origin)  # type: ignore[arg-type]
+        with pytest.raises(InvalidStatus), opened(running):
+            pass
     finally:
         assert running.close() == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--port", "TAKEN"], "expected a free port"),
+        (["--host", "no such host"], "expected an address of this machine"),
+        (["--host", "192.0.2.1"], "expected an address of this machine"),
+        (["--port", "0"], "expected valid arguments"),
+        (["--export", "setup"], "expected a folder for the site"),
+    ],
+)
+def test_a_start_that_cannot_be_says_why(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], expected: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "setup").write_text("a file")
+    words = [studio.origin.rpartition(":")[2] if word == "TAKEN" else word for word in options]
+    result = CliRunner().invoke(app, ["studio", "--no-browser", *words], prog_name="saccade")
+    assert result.exit_code == 2
+    assert expected in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 @pytest.mark.slow

@@ -27,6 +27,9 @@ from saccade.videos.recordings import FINE, UNKNOWN, Clips
 SIDE, GLYPH = 64, 28
 """Height and width of Moving MNIST's frames, and of its digits, in pixels."""
 
+ROOM = SIDE - GLYPH
+"""Pixels by which a digit can move along an axis."""
+
 SPEED = 0.1
 """Distance that a digit moves in a frame, as a fraction of the room that it has."""
 
@@ -69,18 +72,27 @@ def load_pool(data: VideoData) -> tuple[Tensor, Tensor]:
     return train.pixels[:, 0], test.pixels[:, 0]
 
 
+def starts(seed: int, purpose: str, step: int, count: int) -> tuple[Tensor, Tensor]:
+    """Draw places and velocities (x, y) of `count` digits, in units of the room that a digit has: float64 [count, 2]."""
+    drawn = integers(seed, f"{purpose}: motion", step, count, [FINE] * 3).double() / FINE
+    angle = 2 * math.pi * drawn[:, 2]
+    return drawn[:, :2], SPEED * torch.stack([angle.cos(), angle.sin()], dim=1)
+
+
+def moved(places: Tensor, velocities: Tensor) -> tuple[Tensor, Tensor]:
+    """Return places and velocities a frame later: a digit that would leave the frame is put at its edge, and turns."""
+    places = places + velocities
+    velocities = torch.where((places <= 0) | (places >= 1), -velocities, velocities)
+    return places.clamp(0, 1), velocities
+
+
 def trajectories(seed: int, purpose: str, step: int, count: int, frames: int, objects: int) -> Tensor:
     """Draw the upper left corners (x, y) of digits that bounce, in whole pixels: int64 [count, frames, objects, 2]."""
-    room = SIDE - GLYPH
-    drawn = integers(seed, f"{purpose}: motion", step, count * objects, [FINE] * 3).double() / FINE
-    place_, angle = drawn[:, :2].clone(), 2 * math.pi * drawn[:, 2]
-    velocity = SPEED * torch.stack([angle.cos(), angle.sin()], dim=1)
+    places, velocities = starts(seed, purpose, step, count * objects)
     found = []
     for _ in range(frames):
-        place_ = place_ + velocity
-        velocity = torch.where((place_ <= 0) | (place_ >= 1), -velocity, velocity)
-        place_ = place_.clamp(0, 1)
-        found.append((room * place_).long())
+        places, velocities = moved(places, velocities)
+        found.append((ROOM * places).long())
     return torch.stack(found, dim=1).view(count, objects, frames, 2).transpose(1, 2)
 
 

@@ -15,7 +15,7 @@ import torch
 from saccade.pipeline.data.seeded_random import integers
 from saccade.pipeline.trained import open_trained
 from saccade.videos.load import load_videos
-from saccade.videos.moving import ROOM, SIDE, load_pool, moved, painted, starts
+from saccade.videos.moving import GLYPH, ROOM, SIDE, load_pool, moved, painted, starts
 
 PREDICTED = 40
 PURPOSE = "moving: test"
@@ -30,8 +30,9 @@ def straight_on(data, count: int) -> torch.Tensor:
         places, velocities = moved(places, velocities)
     ahead = torch.arange(1, PREDICTED + 1)[:, None, None]
     corners = (ROOM * (places + ahead * velocities)).floor().long().view(PREDICTED, count, data.objects, 2)
-    wide = painted(glyphs, corners.transpose(0, 1) + 3 * SIDE, 7 * SIDE, 7 * SIDE)  # some fly far out of the frame
-    return wide[..., 3 * SIDE : 4 * SIDE, 3 * SIDE : 4 * SIDE]
+    corners = corners.transpose(0, 1).clamp(-GLYPH, SIDE)  # beyond them a digit is out of sight
+    wide = painted(glyphs, corners + GLYPH, SIDE + 2 * GLYPH, SIDE + 2 * GLYPH)
+    return wide[..., GLYPH:-GLYPH, GLYPH:-GLYPH]
 
 
 def main() -> None:

@@ -73,7 +73,7 @@ def load_pool(data: VideoData) -> tuple[Tensor, Tensor]:
 
 
 def starts(seed: int, purpose: str, step: int, count: int) -> tuple[Tensor, Tensor]:
-    """Draw places and velocities (x, y) of `count` digits, in units of the room that a digit has: float64 [count, 2]."""
+    """Draw places and velocities (x, y) of digits, in units of the room that a digit has: float64 [count, 2] each."""
     drawn = integers(seed, f"{purpose}: motion", step, count, [FINE] * 3).double() / FINE
     angle = 2 * math.pi * drawn[:, 2]
     return drawn[:, :2], SPEED * torch.stack([angle.cos(), angle.sin()], dim=1)

@@ -13,7 +13,7 @@ WIDTH, HEIGHT, MARGIN = 960, 600, 32
 TITLE_BASELINE = 46
 SIDE, GAP = 288, 16
 TOP = 84
-ROWS_TOP, ROW = 404, 44
+ROWS_TOP, ROW = 408, 44
 SHADES: tuple[Colour, ...] = (GAZE, (108, 178, 255), DISTANT_GAZE, (120, 200, 160))
 """Colours of the objects' windows."""
 
@@ -55,6 +55,7 @@ def picture(trace: Trace, t: int, example: int) -> Pixels:
         boxes.append(box)
     if trace.outputs.found is not None:
         _objects(page, boxes[1], trace.outputs.found, t, example, truths.shape[-1])
+    page.text("all so far: truth, prediction, error; right of the orange line no frame is seen", MARGIN, 392, 13, QUIET)
     rows = [(n, [to_pixels(frame) for frame in f]) for n, f in (("truth", truths), ("prediction", frames))]
     rows.append(("error", [signed(*pair) for pair in zip(frames, truths, strict=True)]))
     _rows(page, rows, t, given)
@@ -84,10 +85,10 @@ def _objects(page: Page, box: Box, found: Found, t: int, example: int, side: int
         page.line(middle, end, 2.5, colour)
         hidden = 1 - float(found.visible[t, example, n])
         place = f"({(x + 1) * side / 2:.1f}, {(y + 1) * side / 2:.1f})"
-        words = f"object {n + 1}: at {place}, moves ({vx:+.1f}, {vy:+.1f}) a frame, {hidden:.0%} hidden"
+        words = f"object {n + 1}: at {place}, moves ({vx:+.1f}, {vy:+.1f}), {hidden:.0%} hidden"
         left = MARGIN + (n % 2) * (WIDTH - 2 * MARGIN) // 2
         page.dot((left + 6, HEIGHT - 30 + 20 * (n // 2) - 5), 5, colour)
-        page.text(words, left + 18, HEIGHT - 30 + 20 * (n // 2), 14, INK)
+        page.text(words, left + 18, HEIGHT - 30 + 20 * (n // 2), 13, INK)
 
 
 def _rows(page: Page, rows: list[tuple[str, list[Pixels]]], t: int, given: int) -> None:

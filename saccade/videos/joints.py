@@ -25,6 +25,9 @@ BONES = (
 )  # fmt: skip
 """Pairs of joints, the one nearer to the root first; every joint but the root ends one bone."""
 
+PARABOLA = (-3 / 35, 12 / 35, 17 / 35, 12 / 35, -3 / 35)
+"""Weights of five frames: the value, at the middle one, of the parabola that fits them best."""
+
 LONGEST = 500
 """Most frames of a clip; a longer one is left out."""
 
@@ -51,7 +54,7 @@ def load_joints(path: Path) -> Joints:
     """Load the clips: odd subjects to train, even ones to test.
 
     Clips without any measurement, and longer than 500 frames, are left out. Frames without a measurement (all zeros)
-    are dropped from a clip that has others.
+    are dropped from a clip that has others. The joints' paths are smoothed.
 
     Raises:
         InputError: no such file, another layout, or numbers that are not finite.
@@ -70,7 +73,7 @@ def load_joints(path: Path) -> Joints:
             left_out.append(f"clip {number}: {why}")
             continue
         kept.append(number)
-        frames.append(torch.from_numpy(measured).view(-1, JOINTS, 3))
+        frames.append(smoothed(torch.from_numpy(measured).view(-1, JOINTS, 3)))
     ends = torch.tensor([len(clip) for clip in frames]).cumsum(0)
     spans = torch.stack([torch.cat([ends.new_zeros(1), ends[:-1]]), ends], dim=1)
     whole = Recordings(torch.cat(frames), spans, torch.from_numpy(action)[kept] - 1, spans)
@@ -81,6 +84,15 @@ def load_joints(path: Path) -> Joints:
     if min(len(train.labels), len(test.labels)) == 0:
         raise InputError(f"odd and even subjects in {path}", "only one kind", "give clips of both")
     return Joints(train, people[odd], test, classes, tuple(left_out))
+
+
+def smoothed(joints: Tensor) -> Tensor:
+    """Smooth the paths of joints [T, J, 3] over five frames by a parabola (Savitzky & Golay 1964; Du et al. 2015).
+
+    The ends are continued by their last frames.
+    """
+    padded = torch.cat([joints[:1], joints[:1], joints, joints[-1:], joints[-1:]])
+    return sum((weight * padded[k : k + len(joints)] for k, weight in enumerate(PARABOLA)), torch.zeros_like(joints))
 
 
 def _check(places: np.ndarray, lengths: np.ndarray, action: np.ndarray, subject: np.ndarray, path: Path) -> None:

@@ -15,8 +15,9 @@ from saccade.videos.archives import read_array
 from saccade.videos.config import VideoData, VideoFacts
 from saccade.videos.grid import SILENCE, load_sentences, load_words
 from saccade.videos.joints import JOINTS, load_joints
-from saccade.videos.moving import SIDE, BouncingSource, TurningSource
+from saccade.videos.moving import SIDE, BouncingSource
 from saccade.videos.recordings import Augment, RecordingSource, Timing, select
+from saccade.videos.turning import TurningSource
 
 Task = Literal["clip", "frames", "next"]
 Source = RecordingSource[VideoFacts] | TurningSource | BouncingSource

@@ -51,6 +51,7 @@ TINY = {
     ("sketch", "train"): [*TRAIN, "--dataset", "digits", "--encoder", "8", "--decoder", "16", "--latent", "4"],
     ("sketch", "eval"): ["--judged", "1"],
     ("sketch", "generate"): ["--count", "4"],
+    ("video", "train"): [*TRAIN, "--epoch-clips", "64", "--held-out", "10", "--hidden", "8", "--width", "4"],
     ("draw", "eval"): ["--samples", "2", "--judged", "1"],
     ("draw", "generate"): ["--count", "4"],
     ("draw", "gif"): ["--count", "2"],

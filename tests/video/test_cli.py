@@ -47,6 +47,14 @@ def test_a_recording_is_read_frame_by_frame(run: Path, recording: Path, tmp_path
     assert all(frame["label"] in ("left", "right", "up", "down", "rest") for frame in answer["frames"])
 
 
+def test_a_recording_of_one_frame_is_read(run: Path, tmp_path: Path) -> None:
+    Image.new("L", (40, 40), 90).save(tmp_path / "one.png")
+    answer = saccade(
+        "video", "read", tmp_path / "one.png", "--run", run, "--gif", tmp_path / "one.gif", "--json"
+    ).json()
+    assert len(answer["frames"]) == 1 and (tmp_path / "one.gif").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "found"),
     [
@@ -73,6 +81,7 @@ def test_bad_recordings_are_refused_in_one_line(run: Path, recording: Path, tmp_
         (["--dataset", "films"], "one of moving, grid:FILE.npz"),
         (["--task", "next", "--network", "convlstm", "--cells", "3"], "frames whose sides --cells divides"),
         (["--task", "next", "--given", "900", "--predicted", "900"], "at most 1000 together"),
+        (["--task", "next", "--predicted", "900", "--held-out", "9000"], "a test set of at most"),
         (["--batch-size", "70", "--epoch-clips", "64"], "at most the 64"),
     ],
 )

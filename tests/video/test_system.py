@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from saccade.errors import InputError
 from saccade.pipeline.config import AnyRun, Run
+from saccade.pipeline.contract import AnyEpisode
 from saccade.pipeline.evaluate.evaluate import unrolled
 from saccade.pipeline.session import train_run
 from saccade.pipeline.train.loop import Learner
@@ -148,6 +150,11 @@ def test_dropout_masks_act_in_training_alone() -> None:
         assert results == {True: False, False: True}
 
 
+def forecast(network: AnyTrained, episode: AnyEpisode) -> Tensor:
+    outputs: Any = unrolled(network.core, episode)
+    return outputs.frame
+
+
 @pytest.mark.parametrize("kind", ["next-convlstm", "next-objects"])
 def test_what_is_predicted_does_not_depend_on_frames_that_are_not_seen(
     networks: dict[str, AnyTrained], kind: str
@@ -159,12 +166,12 @@ def test_what_is_predicted_does_not_depend_on_frames_that_are_not_seen(
     frames = episode.inputs.frame.clone()
     frames[4:] = torch.rand_like(frames[4:])
     with torch.no_grad():
-        one = unrolled(network.core, episode).frame
-        other = unrolled(network.core, episode._replace(inputs=Given(frames, episode.inputs.seen))).frame
+        one = forecast(network, episode)
+        other = forecast(network, episode._replace(inputs=Given(frames, episode.inputs.seen)))
     assert torch.equal(one, other)
     frames[2] = 0
     with torch.no_grad():
-        changed = unrolled(network.core, episode._replace(inputs=Given(frames, episode.inputs.seen))).frame
+        changed = forecast(network, episode._replace(inputs=Given(frames, episode.inputs.seen)))
     assert not torch.equal(one[3:], changed[3:])
 
 
@@ -184,7 +191,7 @@ def test_the_squared_error_of_a_frame_is_a_sum_over_its_pixels(networks: dict[st
     batch = network.held_out(network.source(), "test", 0, 2)
     episode = SYSTEM.episode(batch, network.config, torch.Generator())
     with torch.no_grad():
-        outputs = unrolled(network.core, episode)
+        outputs: Any = unrolled(network.core, episode)
     found = SYSTEM.metrics(outputs, episode, network.config)["squared_error"]
     truth = batch.frames[:, 4:].double().numpy() / 255
     expected = np.square(outputs.frame[4:].double().numpy().swapaxes(0, 1) - truth).sum((2, 3, 4))

@@ -15,8 +15,9 @@ from saccade.videos.config import VideoData
 from saccade.videos.grid import load_sentences, load_words
 from saccade.videos.joints import BONES, JOINTS, ROOT, load_joints
 from saccade.videos.load import load_videos
-from saccade.videos.moving import DIRECTIONS, MOVES, SMALL, BouncingSource, TurningSource, pair_names, trajectories
+from saccade.videos.moving import BouncingSource, trajectories
 from saccade.videos.recordings import UNKNOWN, Clips
+from saccade.videos.turning import DIRECTIONS, MOVES, SMALL, TurningSource, pair_names
 
 MOVING_TEST = "1730c77400d69922"
 TURNING_TEST = "d65d019c25b05ed0"

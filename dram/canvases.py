@@ -101,9 +101,9 @@ def random_layout(
     return _in_a_row(data, digits, count, sides, seed, purpose, step)
 
 
-def _ink(digits: Tensor, sides: Tensor, axis: int) -> tuple[Tensor, Tensor]:
-    """Return the first pixel of each digit's ink and the one after its last, along an axis of its scaled image."""
-    inked = (digits > INKED).any(2 if axis == 3 else 3)  # [B, L, 28]
+def _ink(digits: Tensor, sides: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the first column of each digit's ink and the one after its last, in its scaled image."""
+    inked = (digits > INKED).any(2)  # [B, L, 28]
     first = inked.to(torch.int64).argmax(2)
     beyond = FULL_SIDE - inked.flip(2).to(torch.int64).argmax(2)
     return first * sides // FULL_SIDE, (beyond * sides + FULL_SIDE - 1) // FULL_SIDE
@@ -116,8 +116,14 @@ def _in_a_row(
     size, most = sides.shape
     drawn = integers(seed, f"{purpose}: row", step, size, [FINE] * (most + 3) + [3] * most)
     at, others = torch.arange(most), (count - 1).clamp(min=1)
-    start, beyond = _ink(digits, sides, axis=3)
-    width = (beyond - start).masked_fill(at >= count[:, None], 0)
+    present = at < count[:, None]
+    start, beyond = _ink(digits, sides)
+    total = ((beyond - start) * present).sum(1)
+    limit = data.canvas - 2 * count
+    fitting = sides * limit[:, None] // total.clamp(min=1)[:, None]  # distorted digits may be wider than they were
+    sides = torch.where((total > limit)[:, None], fitting, sides).clamp(min=1)
+    start, beyond = _ink(digits, sides)
+    width = (beyond - start) * present
     free = data.canvas - width.sum(1)
     most_gap = torch.minimum(free // others, sides.amax(1) // 2).clamp(min=1)
     gaps = 1 + (drawn[:, :most] * drawn[:, :most] // FINE) * most_gap[:, None] // FINE

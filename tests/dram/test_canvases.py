@@ -76,6 +76,14 @@ def test_layouts_vary_in_place_size_slope_and_gap() -> None:
     assert (found.left[:, 1] - found.left[:, 0])[two].float().std() > 2
 
 
+def test_digits_that_distortion_made_wider_still_fit() -> None:
+    data = LAYOUTS["row"]
+    wide = torch.full((50, 5, 28, 28), 255, dtype=torch.uint8)
+    found = random_layout(wide, torch.full((50,), 5), data, 1, "test", 0)
+    assert (found.left >= 0).all() and (found.left + found.side <= data.canvas).all()
+    assert (found.left[:, 1:] > found.left[:, :-1] + found.side[:, :-1]).all()
+
+
 def test_scaling_is_exact_at_full_size_keeps_ink_and_its_middle() -> None:
     digits = load_digits()[0].pixels[:50, 0]
     torch.testing.assert_close(scaled_to(digits, torch.full((50,), 28)), digits)

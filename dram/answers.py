@@ -1,4 +1,4 @@
-"""What a network reads: the answers of an unroll, where it stops, and how far that is from the truth."""
+"""The texts that a network reads: the answers of an unroll, its stops, and distances between texts."""
 
 from typing import NamedTuple
 

@@ -17,8 +17,11 @@ from saccade.images.canvas import CanvasConfig, random_placement, scatter
 from saccade.images.picture_files import Images
 from saccade.pipeline.data.seeded_random import integers
 
-ADVANCE = 0.72
-"""Distance of two neighbours in a row that just do not touch, as a share of their side: MNIST's ink is 20 of 28."""
+INK = 20 / 28
+"""Largest height and width of a digit's ink, as a share of its image's side: MNIST's framing."""
+
+INKED = 64
+"""Least grey level of ink."""
 
 TRIES = 32
 """Places drawn for a digit, of which the first free one is taken."""
@@ -36,6 +39,7 @@ class Layout(NamedTuple):
     """Height and width of each digit's image, border included."""
     top: Int64[Tensor, "B L"]
     left: Int64[Tensor, "B L"]
+    """May be below 0, and `left + side` beyond the canvas, by as much as the image's border is wide."""
 
     def present(self) -> Tensor:
         """Return bool [B, L], True for the digits that a canvas has."""
@@ -49,12 +53,11 @@ class Layout(NamedTuple):
 
 def largest_side(digits: int, data: SequenceData) -> int:
     """Return the largest side, pixels, at which so many digits fit on the canvas."""
-    fits = data.canvas
     if data.layout == "row":
-        fits = int(data.canvas / (1 + ADVANCE * (digits - 1)))
-    elif digits > 1:
-        fits = int(data.canvas / (ADVANCE * (1.6 * digits**0.5 - 1) + 1))  # random places fill about two fifths
-    return min(data.largest, fits)
+        fits = int((data.canvas - 2 * digits) / INK / digits)
+    else:
+        fits = int(data.canvas / (INK * (1.6 * digits**0.5 - 1) + 1))  # random places fill about two fifths
+    return min(data.largest, data.canvas, fits)
 
 
 def check_room(data: SequenceData) -> None:
@@ -72,40 +75,68 @@ def check_room(data: SequenceData) -> None:
         raise InputError("pieces no larger than the canvas", f"{data.piece_size} pixels", "change --piece-size")
 
 
-def random_layout(data: SequenceData, size: int, seed: int, purpose: str, step: int) -> Layout:
-    """Draw the layouts of `size` canvases; every number of digits is equally likely."""
+def random_count(data: SequenceData, size: int, seed: int, purpose: str, step: int) -> Int64[Tensor, " {size}"]:
+    """Draw the number of digits of `size` canvases; every number is equally likely."""
     fewest, most = data.digits
-    count = fewest + integers(seed, f"{purpose}: count", step, size, [most - fewest + 1])[:, 0]
+    return fewest + integers(seed, f"{purpose}: count", step, size, [most - fewest + 1])[:, 0]
+
+
+def random_layout(
+    digits: UInt8[Tensor, "B L 28 28"],
+    count: Int64[Tensor, " B"],
+    data: SequenceData,
+    seed: int,
+    purpose: str,
+    step: int,
+) -> Layout:
+    """Draw the places of the first `count` digits of each canvas, and their sizes."""
+    size, most = digits.shape[:2]
     room = torch.tensor([largest_side(n, data) for n in range(1, most + 1)])[count - 1]
     share = integers(seed, f"{purpose}: side", step, size, [FINE])[:, 0]
     side = data.smallest + share * (room - data.smallest + 1) // FINE
     smaller = integers(seed, f"{purpose}: smaller", step, size, [3] * most)
     sides = (side[:, None] - smaller).clamp(min=data.smallest)
-    place = _in_a_row if data.layout == "row" else _anywhere
-    return place(data, count, sides, seed, purpose, step)
+    if data.layout == "anywhere":
+        return _anywhere(data, count, sides, seed, purpose, step)
+    return _in_a_row(data, digits, count, sides, seed, purpose, step)
 
 
-def _in_a_row(data: SequenceData, count: Tensor, sides: Tensor, seed: int, purpose: str, step: int) -> Layout:
-    """Place digits side by side, with random gaps and a random slope; the row lies anywhere on the canvas."""
+def _ink(digits: Tensor, sides: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the first column of each digit's ink and the one after its last, in its scaled image."""
+    inked = (digits > INKED).any(2)  # [B, L, 28]
+    first = inked.to(torch.int64).argmax(2)
+    beyond = FULL_SIDE - inked.flip(2).to(torch.int64).argmax(2)
+    return first * sides // FULL_SIDE, (beyond * sides + FULL_SIDE - 1) // FULL_SIDE
+
+
+def _in_a_row(
+    data: SequenceData, digits: Tensor, count: Tensor, sides: Tensor, seed: int, purpose: str, step: int
+) -> Layout:
+    """Place digits side by side, their ink apart by random gaps, mostly small; the row is askew and anywhere."""
     size, most = sides.shape
     drawn = integers(seed, f"{purpose}: row", step, size, [FINE] * (most + 3) + [3] * most)
-    largest, others = sides.amax(1), (count - 1).clamp(min=1)
-    advance = (largest * round(ADVANCE * FINE) + FINE - 1) // FINE
-    free = data.canvas - largest - advance * (count - 1)  # what the gaps may take
-    most_gap = torch.minimum(free // others, largest // 2).clamp(min=0)
-    gaps = drawn[:, :most] * (most_gap[:, None] + 1) // FINE
-    left = (advance[:, None] + gaps).cumsum(1) - (advance[:, None] + gaps)
-    at = torch.arange(most)
-    last = left.gather(1, (count - 1)[:, None])[:, 0] + largest
-    left = left + (drawn[:, most] * (data.canvas - last + 1) // FINE)[:, None]
-    steepest = torch.minimum((data.canvas - largest) // (2 * others), advance // 4)
+    at, others = torch.arange(most), (count - 1).clamp(min=1)
+    present = at < count[:, None]
+    start, beyond = _ink(digits, sides)
+    total = ((beyond - start) * present).sum(1)
+    limit = data.canvas - 2 * count
+    fitting = sides * limit[:, None] // total.clamp(min=1)[:, None]  # distorted digits may be wider than they were
+    sides = torch.where((total > limit)[:, None], fitting, sides).clamp(min=1)
+    start, beyond = _ink(digits, sides)
+    width = (beyond - start) * present
+    free = data.canvas - width.sum(1)
+    most_gap = torch.minimum(free // others, sides.amax(1) // 2).clamp(min=1)
+    gaps = 1 + (drawn[:, :most] * drawn[:, :most] // FINE) * most_gap[:, None] // FINE
+    before = (width + gaps).cumsum(1) - (width + gaps)  # of each digit's ink, from the row's start
+    row = width.sum(1) + gaps.masked_fill(at >= count[:, None] - 1, 0).sum(1)
+    left = (drawn[:, most] * (data.canvas - row + 1) // FINE)[:, None] + before - start
+    tall = sides.amax(1)
+    steepest = torch.minimum((data.canvas - tall) // (2 * others), tall // 6)
     rise = drawn[:, most + 1] * (2 * steepest + 1) // FINE - steepest  # pixels from one digit to the next
-    top = rise[:, None] * at
-    ends = torch.stack([torch.zeros_like(rise), rise * (count - 1)], dim=1)
-    lowest, highest = -ends.amin(1), data.canvas - largest - ends.amax(1)
-    top = top + (lowest + drawn[:, most + 2] * (highest - lowest + 1) // FINE)[:, None] + drawn[:, most + 3 :] - 1
-    limit = data.canvas - sides
-    return Layout(count, sides, top.clamp(min=0).minimum(limit), left.clamp(min=0).minimum(limit))
+    lowest, highest = (rise * (1 - count)).clamp(min=0), data.canvas - tall + (rise * (1 - count)).clamp(max=0)
+    top = lowest + drawn[:, most + 2] * (highest - lowest + 1) // FINE
+    tops = top[:, None] + rise[:, None] * at + drawn[:, most + 3 :] - 1
+    return Layout(count, sides, tops.clamp(min=0).minimum(data.canvas - sides), left)
 
 
 def _anywhere(data: SequenceData, count: Tensor, sides: Tensor, seed: int, purpose: str, step: int) -> Layout:
@@ -124,7 +155,7 @@ def _anywhere(data: SequenceData, count: Tensor, sides: Tensor, seed: int, purpo
             apart = (
                 (2 * tried[:, :, None] + side[:, None, None, None] - middles).abs().amax(3)
             )  # twice, [B, TRIES, slot]
-            needed = round(ADVANCE * FINE) * (side[:, None] + sides[:, :slot]) // FINE
+            needed = round(INK * FINE) * (side[:, None] + sides[:, :slot]) // FINE
             slack = (apart - needed[:, None]).amin(2)
             first_free = (slack >= 0).to(torch.int64).argmax(1)
             chosen = torch.where((slack >= 0).any(1), first_free, slack.argmax(1))
@@ -141,13 +172,14 @@ def paint(digits: UInt8[Tensor, "B L h w"], layout: Layout, canvas: int) -> UInt
     size, most = layout.side.shape
     scaled = scaled_to(digits.flatten(0, 1), layout.side.flatten()).view(size, most, FULL_SIDE, FULL_SIDE)
     scaled = scaled * layout.present()[:, :, None, None]
-    wide = canvas + FULL_SIDE  # a box may reach beyond the canvas, where it holds zeros
+    wide = canvas + 2 * FULL_SIDE  # an image's border may reach beyond the canvas
     field = torch.zeros(size, wide, wide, dtype=torch.int16)
     within = torch.arange(FULL_SIDE)[:, None] * wide + torch.arange(FULL_SIDE)
-    corners = torch.arange(size)[:, None] * wide**2 + layout.top * wide + layout.left
+    across, down = (edge.clamp(-FULL_SIDE, canvas) + FULL_SIDE for edge in (layout.left, layout.top))
+    corners = torch.arange(size)[:, None] * wide**2 + down * wide + across
     pixels = corners[:, :, None, None] + within
     field.view(-1).index_add_(0, pixels.flatten(), scaled.to(torch.int16).flatten())
-    return field[:, None, :canvas, :canvas].clamp_(max=255).to(torch.uint8)
+    return field[:, None, FULL_SIDE:-FULL_SIDE, FULL_SIDE:-FULL_SIDE].clamp(max=255).to(torch.uint8)
 
 
 @functools.cache

@@ -225,5 +225,5 @@ SPEC = Spec(
         Metric("controls.centre", "gaze at the centre", optional=True),
         Metric("controls.oracle", "oracle", optional=True),
     ),
-    train=TrainConfig(epochs=70, batch_size=64, optimizer="muon", learning_rate=3e-3),
+    train=TrainConfig(epochs=50, batch_size=64, optimizer="muon", learning_rate=3e-3),
 )

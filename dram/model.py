@@ -175,8 +175,8 @@ def _copies(images: Tensor, rollouts: int) -> int:
     """Return M if the pictures are M copies of the same ones, one after the other; else 1."""
     if rollouts == 1 or len(images) % rollouts:
         return 1
-    once = images[: len(images) // rollouts]
-    return rollouts if bool((images.unflatten(0, (rollouts, -1)) == once).all()) else 1
+    once, *others = images.chunk(rollouts)
+    return rollouts if all(torch.equal(once, other) for other in others) else 1
 
 
 def _begun(state: CoreState, first: Tensor, glance: Tensor) -> CoreState:

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
-from saccade.dram.canvases import add_pieces, check_room, paint, random_layout
+from saccade.dram.canvases import add_pieces, check_room, paint, random_count, random_layout
 from saccade.dram.config import SequenceData, SequenceFacts
 from saccade.errors import InputError
 from saccade.images.digits import load_digits
@@ -61,6 +61,7 @@ class CanvasSource:
         fewest, most = (1, 1) if self._sum else data.digits
         self.facts = SequenceFacts(1, data.canvas, data.canvas, classes, fewest, most)
         self.examples = len(self._pools["train"].labels)
+        self._epoch = (-1, torch.empty(0))
 
     def batch(self, step: int, size: int) -> SequenceBatch:
         """Return training batch number `step`; in an epoch each digit is the first of a canvas once at most.
@@ -73,7 +74,7 @@ class CanvasSource:
             found = f"a batch of {size}"
             raise InputError(f"at most the {self.examples} training digits", found, "lower --batch-size")
         epoch, index = divmod(step, batches)
-        first = permutation(self._seed, "epoch", epoch, self.examples)[index * size : (index + 1) * size]
+        first = self._order(epoch)[index * size : (index + 1) * size]
         return self._compose(self._pools["train"], first, self._seed, "several", step, self._data.distort)
 
     def held_out(self, split: Split) -> SequenceBatch:
@@ -91,6 +92,14 @@ class CanvasSource:
             parts.append(self._compose(pool, chosen, 0, f"several frozen {split}", start))
         return SequenceBatch(*(torch.cat(leaves) for leaves in zip(*parts, strict=True)))
 
+    def _order(self, epoch: int) -> Tensor:
+        """Return the order of an epoch; the last one asked for is kept."""
+        known, order = self._epoch  # taken once: another thread may ask for another epoch meanwhile
+        if known != epoch:
+            order = permutation(self._seed, "epoch", epoch, self.examples)
+            self._epoch = (epoch, order)
+        return order
+
     def _compose(
         self, pool: Images, first: Tensor, seed: int, purpose: str, step: int, distort: float = 0.0
     ) -> SequenceBatch:
@@ -98,12 +107,14 @@ class CanvasSource:
         data, size, most = self._data, len(first), self._data.digits[1]
         ahead = integers(seed, f"{purpose}: others", step, size, [len(pool.labels)] * most)
         turn = integers(seed, f"{purpose}: turn", step, size, [most])
-        layout = random_layout(data, size, seed, purpose, step)
-        which = ahead.scatter(1, turn % layout.number[:, None], first[:, None])
+        count = random_count(data, size, seed, purpose, step)
+        which = ahead.scatter(1, turn % count[:, None], first[:, None])
         digits, labels = pool.pixels[which.flatten()], pool.labels[which]
         if distort:
             digits = distorted(digits, random_distortion(len(digits), distort, seed, step))
-        images = paint(digits.view(size, most, *digits.shape[2:]), layout, data.canvas)
+        digits = digits.view(size, most, *digits.shape[2:])
+        layout = random_layout(digits, count, data, seed, purpose, step)
+        images = paint(digits, layout, data.canvas)
         if data.pieces:
             images = add_pieces(images, pool, data, seed, purpose, step)
         places, count = layout.middles(data.canvas), layout.number

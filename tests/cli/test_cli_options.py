@@ -26,6 +26,7 @@ VERBS = {
     "adding": {"train", "eval", "gif"},
     "translate": {"train", "eval", "gif", "write"},
     "track": {"train", "eval", "gif", "follow"},
+    "dram": {"train", "eval", "gif", "read"},
 }
 
 
@@ -40,6 +41,8 @@ def another(config: Any, name: str) -> Any:
     named = {"dataset": "mnist", "data_dir": "/some/where", "start_from": "/some/run", "binarise": "dynamic"}
     if hasattr(config, "from_"):  # of translation
         named |= {"dataset": "lines:somewhere", "from_": "fr", "to": "fr"}
+    if name == "dataset" and getattr(config, name).startswith("digits:"):
+        return "pairs"
     if name in named:
         return named[name]
     field, usual = config.__pydantic_fields__[name], getattr(config, name)
@@ -47,7 +50,7 @@ def another(config: Any, name: str) -> Any:
         return next(choice for choice in get_args(field.annotation) if choice != usual)
     if field.annotation is bool:
         return not usual
-    for value in (usual + 1, usual * 0.5 + 0.03, usual - 0.5):
+    for value in (usual + 1, usual * 0.5 + 0.03, usual - 0.5, usual - 1):
         if value == usual:
             continue
         try:

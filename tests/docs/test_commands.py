@@ -26,8 +26,11 @@ RESULTS = ROOT / "experiments" / "RESULTS.md"
 
 TRAIN = ["--epochs", "1", "--batch-size", "64", "--threads", "1"]
 IMAGES = [*TRAIN, "--validation", "0", "--dataset", "digits"]
+ROWS = ["--pool", "digits", "--dataset", "digits:1-2", "--canvas", "64", "--layout", "row", "--smallest", "20"]
+ROWS += ["--pieces", "0", "--held-out", "20"]
 TINY = {
     ("glimpse", "train"): [*IMAGES, "--hidden", "16", "--features", "8", "--glimpses", "3"],
+    ("dram", "train"): [*TRAIN, *ROWS, "--hidden", "16", "--upper", "8", "--features", "8", "--rollouts", "2"],
     ("draw", "train"): [*IMAGES, "--hidden", "16", "--latent", "4", "--steps", "3", "--first-steps", "3"],
     ("baseline", "train"): [*IMAGES, "--kind", "fc"],
     ("adding", "train"): [*TRAIN, "--shortest", "5", "--longest", "8", "--epoch-examples", "100", "--held-out", "20"],

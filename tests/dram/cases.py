@@ -10,6 +10,8 @@ from saccade.dram.config import Config, SequenceData, SequenceFacts
 from saccade.dram.model import DRAM
 from saccade.dram.source import CanvasSource, SequenceBatch, load_canvases
 from saccade.dram.system import SYSTEM, GazeEpisode
+from saccade.dram.trace import Reading
+from saccade.pipeline.evaluate.evaluate import unrolled as unroll_episode
 
 SMALL: dict[str, Any] = {
     "glimpses": 2,
@@ -60,6 +62,12 @@ def episode_of(settings: Config, batch: SequenceBatch, progress: float = 1.0) ->
 def canvases(**settings: Any) -> CanvasSource:
     data = SequenceData(**{"held_out": 60, **settings})
     return load_canvases(data, 0, torch.device("cpu"))
+
+
+def unrolled(core: DRAM, episode: GazeEpisode) -> Reading:
+    found = unroll_episode(core, episode)
+    assert isinstance(found, Reading)
+    return found
 
 
 def as_double(episode: GazeEpisode) -> GazeEpisode:

@@ -11,8 +11,7 @@ from saccade.dram.answers import answers, edit_distance, multiset_distance
 from saccade.dram.measures import measured
 from saccade.dram.system import SYSTEM
 from saccade.dram.trace import Reading
-from saccade.pipeline.evaluate.evaluate import unrolled
-from tests.dram.cases import batch_of, config, episode_of, network
+from tests.dram.cases import batch_of, config, episode_of, network, unrolled
 
 
 def reading(symbols: list[list[int]], *, halts: list[int] | None = None) -> Reading:

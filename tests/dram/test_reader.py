@@ -165,9 +165,10 @@ def test_drawings_have_their_sizes_and_show_the_example_alone(network: Reader) -
 def test_a_cnn_is_drawn_without_a_gaze(tmp_path: Path) -> None:
     settings = {**TINY, "network": "cnn", "epochs": 1, "glance": 0}
     run = saccade.train("dram", out=tmp_path / "cnn", quiet=True, **settings)
-    trace = looked(saccade.load(run))
-    assert picture(trace, 0, 0).shape == (HEIGHT, WIDTH, 3)
-    assert load_system("dram").conditions(saccade.load(run).config).keys() == {"one_look"}
+    network = saccade.load(run)
+    assert isinstance(network, Reader)
+    assert picture(looked(network), 0, 0).shape == (HEIGHT, WIDTH, 3)
+    assert load_system("dram").conditions(network.config).keys() == {"one_look"}
 
 
 def test_the_command_line_reads_and_films(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

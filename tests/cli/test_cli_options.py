@@ -36,7 +36,9 @@ def tables(system: str) -> dict[str, Any]:
 
 def another(config: Any, name: str) -> Any:
     """A valid value of a field that is not its default."""
-    named = {"dataset": "mnist", "data_dir": "/some/where", "start_from": "/some/run", "binarise": "dynamic"}
+    datasets = {"TrackData": "balls", "VideoData": "npy:clips.npy"}
+    dataset = datasets.get(type(config).__name__, "mnist")
+    named = {"dataset": dataset, "data_dir": "/some/where", "start_from": "/some/run", "binarise": "dynamic"}
     if name in named:
         return named[name]
     field, usual = config.__pydantic_fields__[name], getattr(config, name)

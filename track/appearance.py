@@ -9,11 +9,15 @@ for the features Z of another window. Since it is differentiable, the features a
 2017). A filter is kept as numerator and denominator, so that it can be averaged over time.
 """
 
-from typing import NamedTuple
+# torch declares an autograd function's backward with *args:
+# pyright: reportIncompatibleMethodOverride=false
+
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Complex, Float
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 LABEL_WIDTH = 1.2
@@ -21,10 +25,10 @@ LABEL_WIDTH = 1.2
 
 
 class Appearance(NamedTuple):
-    """Numerator and denominator of a correlation filter."""
+    """Numerator, conjugated, and denominator of a correlation filter."""
 
     numerator: Complex[Tensor, "B F N M"]
-    """conj(Y) X^l."""
+    """Y conj(X^l)."""
     power: Float[Tensor, "B N M"]
     """sum_k conj(X^k) X^k."""
 
@@ -65,13 +69,39 @@ def label(peak: Float[Tensor, "B 2"], count: int) -> Complex[Tensor, "B N M"]:
 def learn(features: Complex[Tensor, "B F N M"], peak: Float[Tensor, "B 2"]) -> Appearance:
     """Return the filter of a target at (x, y) of a window, in filters from the first one on."""
     wanted = label(peak, features.shape[2])
-    return Appearance(wanted.conj()[:, None] * features, torch.view_as_real(features).square().sum((1, 4)))
+    return Appearance(wanted[:, None] * features.conj(), torch.view_as_real(features).square().sum((1, 4)))
+
+
+class _Match(torch.autograd.Function):
+    """The sums of `match`, with a derivative that conjugates no tensor twice."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, *numerators: Tensor) -> Tensor:
+        ctx.save_for_backward(features, *numerators)
+        return torch.stack([(numerator * features).sum(1) for numerator in numerators], dim=1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
+        features, *numerators = ctx.saved_tensors
+        felt = gradient.conj().resolve_conj()[:, :, None].unbind(1)  # of each filter [B, 1, N, M]
+        of_features = numerators[0] * felt[0]
+        for numerator, each in zip(numerators[1:], felt[1:], strict=True):
+            of_features.addcmul_(numerator, each)
+        conjugate = features.conj().resolve_conj()
+        return (of_features.conj(), *(conjugate * each for each in gradient[:, :, None].unbind(1)))
+
+
+def match(features: Complex[Tensor, "B F N M"], *numerators: Complex[Tensor, "B F N M"]) -> Complex[Tensor, "B K N M"]:
+    """Return sum_l conj(H^l) Z^l, without the denominator, for the numerators of K filters."""
+    if not torch.is_grad_enabled():
+        return torch.stack([(numerator * features).sum(1) for numerator in numerators], dim=1)
+    return _Match.apply(features, *numerators)  # type: ignore[return-value]
 
 
 def respond(
-    appearance: Appearance, features: Complex[Tensor, "B F N M"], ridge: Float[Tensor, ""]
-) -> Float[Tensor, "B N N"]:
-    """Return how much each place of a window looks like the target: near 1 where it is."""
-    count = features.shape[2]
-    matched = (appearance.numerator.conj() * features).sum(1) / (appearance.power + ridge)
-    return torch.fft.irfft2(matched, s=(count, count), norm="ortho")
+    matched: Complex[Tensor, "B K N M"], power: Float[Tensor, "B K N M"], ridge: Float[Tensor, ""]
+) -> Float[Tensor, "B K N N"]:
+    """Return how much each place of a window looks like the target to each of K filters: near 1 where it is."""
+    count = matched.shape[2]
+    return torch.fft.irfft2(matched / (power + ridge), s=(count, count), norm="ortho")

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from saccade.recurrent.tree import map_tensors, named_tensors, take
 from saccade.recurrent.unroll import unroll
-from saccade.track.appearance import Features, learn, respond
+from saccade.track.appearance import Features, learn, match, respond
 from saccade.track.config import Config
 from saccade.track.model import First, Step, Tracker
 from saccade.track.ratm import RATM
@@ -81,13 +81,19 @@ def test_a_filter_answers_with_its_label_where_it_was_learned_and_moves_with_the
         seen = features(torch.rand(2, 3, 16, 16, dtype=torch.float64))
     peak = torch.tensor([[7.5, 7.5], [9.0, 6.0]], dtype=torch.float64)
     ridge = torch.tensor(1e-9, dtype=torch.float64)
-    answer = respond(learn(seen, peak), seen, ridge)
+    numerator, power = learn(seen, peak)
+    answer = respond(match(seen, numerator), power[:, None], ridge)[:, 0]
     wanted = torch.fft.ifft2(torch.tensor(np.stack([transcription.label(p.numpy(), 16) for p in peak])) * 16).real
     torch.testing.assert_close(answer, wanted, atol=1e-6, rtol=1e-6)
     rolled = torch.fft.rfft2(torch.fft.irfft2(seen, s=(16, 16)).roll((2, -3), (2, 3)))
-    torch.testing.assert_close(
-        respond(learn(seen, peak), rolled, ridge), wanted.roll((2, -3), (1, 2)), atol=1e-6, rtol=1e-6
-    )
+    moved = respond(match(rolled, numerator), power[:, None], ridge)[:, 0]
+    torch.testing.assert_close(moved, wanted.roll((2, -3), (1, 2)), atol=1e-6, rtol=1e-6)
+
+
+def test_the_derivative_of_the_match_is_right() -> None:
+    generator = torch.Generator().manual_seed(2)
+    draw = lambda: torch.randn(2, 3, 4, 3, dtype=torch.complex128, generator=generator).requires_grad_()  # noqa: E731
+    assert torch.autograd.gradcheck(match, (draw(), draw(), draw()))
 
 
 @pytest.mark.parametrize("core", [tracker(), RATM(SMALL).double()], ids=["appearance", "ratm"])

@@ -13,7 +13,7 @@ CHECKED = [
     *(f"saccade.glimpse.{name}" for name in ("following", "loss", "model", "network", "reward", "sensor", "trace")),
     *(f"saccade.draw.{name}" for name in ("loss", "model", "sampling", "windows")),
     "saccade.adding.model",
-    *(f"saccade.track.{name}" for name in ("appearance", "loss", "model", "ratm", "window")),
+    *(f"saccade.track.{name}" for name in ("appearance", "loss", "model", "ratm", "spectra", "window")),
     "saccade.baseline.model",
     *(f"saccade.video.{name}" for name in ("encoder", "forecaster", "objects", "pooling", "recogniser")),
     "saccade.images.canvas",

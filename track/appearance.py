@@ -9,16 +9,14 @@ for the features Z of another window. Since it is differentiable, the features a
 2017). A filter is kept as numerator and denominator, so that it can be averaged over time.
 """
 
-# torch declares an autograd function's backward with *args:
-# pyright: reportIncompatibleMethodOverride=false
-
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Complex, Float
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
+
+from saccade.track.spectra import Average, Match, power_of, transform
 
 LABEL_WIDTH = 1.2
 """Standard deviation of Y, in filters of the window."""
@@ -56,7 +54,7 @@ class Features(nn.Module):
         seen = torch.relu(self.first((colour - mean) / deviation))
         features = self.second(seen).to(patch.dtype)  # in float32 again under bf16
         features = F.layer_norm(features.permute(0, 2, 3, 1), features.shape[1:2]).permute(0, 3, 1, 2)
-        return torch.fft.rfft2(features * self.taper, norm="ortho")
+        return transform(features * self.taper)
 
 
 def label(peak: Float[Tensor, "B 2"], count: int) -> Complex[Tensor, "B N M"]:
@@ -69,34 +67,24 @@ def label(peak: Float[Tensor, "B 2"], count: int) -> Complex[Tensor, "B N M"]:
 def learn(features: Complex[Tensor, "B F N M"], peak: Float[Tensor, "B 2"]) -> Appearance:
     """Return the filter of a target at (x, y) of a window, in filters from the first one on."""
     wanted = label(peak, features.shape[2])
-    return Appearance(wanted[:, None] * features.conj(), torch.view_as_real(features).square().sum((1, 4)))
+    return Appearance(wanted[:, None] * features.conj(), power_of(features))
 
 
-class _Match(torch.autograd.Function):
-    """The sums of `match`, with a derivative that conjugates no tensor twice."""
-
-    @staticmethod
-    def forward(ctx: Any, features: Tensor, *numerators: Tensor) -> Tensor:
-        ctx.save_for_backward(features, *numerators)
-        return torch.stack([(numerator * features).sum(1) for numerator in numerators], dim=1)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
-        features, *numerators = ctx.saved_tensors
-        felt = gradient.conj().resolve_conj()[:, :, None].unbind(1)  # of each filter [B, 1, N, M]
-        of_features = numerators[0] * felt[0]
-        for numerator, each in zip(numerators[1:], felt[1:], strict=True):
-            of_features.addcmul_(numerator, each)
-        conjugate = features.conj().resolve_conj()
-        return (of_features.conj(), *(conjugate * each for each in gradient[:, :, None].unbind(1)))
+def average(
+    running: Appearance, features: Complex[Tensor, "B F N M"], peak: Float[Tensor, "B 2"], weight: Float[Tensor, " B"]
+) -> Appearance:
+    """Return (1 - weight) times a running filter, plus weight times the filter of a target at (x, y) of a window."""
+    new, old = weight[:, None, None], (1 - weight)[:, None, None]
+    wanted = label(peak, features.shape[2]) * new
+    numerator = Average.apply(running.numerator, features, old, wanted)
+    return Appearance(numerator, old * running.power + new * power_of(features))  # type: ignore[arg-type]
 
 
 def match(features: Complex[Tensor, "B F N M"], *numerators: Complex[Tensor, "B F N M"]) -> Complex[Tensor, "B K N M"]:
     """Return sum_l conj(H^l) Z^l, without the denominator, for the numerators of K filters."""
     if not torch.is_grad_enabled():
         return torch.stack([(numerator * features).sum(1) for numerator in numerators], dim=1)
-    return _Match.apply(features, *numerators)  # type: ignore[return-value]
+    return Match.apply(features, *numerators)  # type: ignore[return-value]
 
 
 def respond(

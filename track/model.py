@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from saccade.recurrent.cells import CoreState, build_core
 from saccade.recurrent.core import RecurrentCore
 from saccade.recurrent.shared_weights import affine
-from saccade.track.appearance import Features, learn, match, respond
+from saccade.track.appearance import Appearance, Features, average, learn, match, respond
 from saccade.track.config import Config
 from saccade.track.window import Grid, read, sizes_of, stride_around
 
@@ -93,8 +93,8 @@ class Tracker(RecurrentCore[Tensor, State, Target, Step]):
         self.config = config
         self.features = Features(config.window, config.features)
         self.log_ridge = nn.Parameter(torch.tensor(math.log(0.3)))
-        self.sharpen = nn.Conv2d(MAPS, 8, 5, padding=2)
-        self.merge = nn.Conv2d(8, 1, 5, padding=2)
+        self.sharpen = nn.Conv2d(MAPS, 8, 3, padding=1)
+        self.merge = nn.Conv2d(8, 1, 3, padding=1)
         self.gains = nn.Parameter(torch.full((MAPS,), 6.0))
         self.scale_gain = nn.Parameter(torch.tensor(10.0))
         self.focus = nn.Parameter(torch.tensor(3.0))
@@ -211,7 +211,6 @@ class Tracker(RecurrentCore[Tensor, State, Target, Step]):
         self, features: Tensor, offset: Float[Tensor, "B 2"], state: State, gate: Float[Tensor, " B"]
     ) -> tuple[Float[Tensor, "B F N M 2"], Float[Tensor, "B N M"], Float[Tensor, " B"]]:
         """Average the appearance at the answer into the running one; the first one's weight falls alike."""
-        now = learn(features, offset + (self.config.window - 1) / 2)
-        wide = gate[:, None, None]
-        numerator = state.numerator.lerp(torch.view_as_real(now.numerator), wide[..., None, None])
-        return numerator, state.power.lerp(now.power, wide), (1 - gate) * state.first
+        running = Appearance(torch.view_as_complex(state.numerator), state.power)
+        after = average(running, features, offset + (self.config.window - 1) / 2, gate)
+        return torch.view_as_real(after.numerator), after.power, (1 - gate) * state.first

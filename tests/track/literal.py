@@ -37,7 +37,7 @@ class LiteralTracker(nn.Module):
         super().__init__()
         self.config = config
         self.first, self.second = nn.Conv2d(3, 16, 5, padding=2), nn.Conv2d(16, config.features, 3, padding=1)
-        self.sharpen, self.merge = nn.Conv2d(4, 8, 5, padding=2), nn.Conv2d(8, 1, 5, padding=2)
+        self.sharpen, self.merge = nn.Conv2d(4, 8, 3, padding=1), nn.Conv2d(8, 1, 3, padding=1)
         self.log_ridge, self.gains = nn.Parameter(torch.zeros(())), nn.Parameter(torch.zeros(4))
         self.scale_gain, self.focus = nn.Parameter(torch.zeros(())), nn.Parameter(torch.zeros(()))
         self.core, self.steer = nn.GRUCell(25, config.hidden), nn.Linear(config.hidden, 9)

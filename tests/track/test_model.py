@@ -14,6 +14,7 @@ from saccade.track.appearance import Features, learn, match, respond
 from saccade.track.config import Config
 from saccade.track.model import First, Step, Tracker
 from saccade.track.ratm import RATM
+from saccade.track.spectra import Average, power_of, transform
 from saccade.track.window import Grid, overlap, read, read_box, stride_around
 from tests.track import transcription
 
@@ -90,10 +91,18 @@ def test_a_filter_answers_with_its_label_where_it_was_learned_and_moves_with_the
     torch.testing.assert_close(moved, wanted.roll((2, -3), (1, 2)), atol=1e-6, rtol=1e-6)
 
 
-def test_the_derivative_of_the_match_is_right() -> None:
+def test_derivatives_that_are_written_by_hand_are_right() -> None:
     generator = torch.Generator().manual_seed(2)
-    draw = lambda: torch.randn(2, 3, 4, 3, dtype=torch.complex128, generator=generator).requires_grad_()  # noqa: E731
-    assert torch.autograd.gradcheck(match, (draw(), draw(), draw()))
+
+    def draw(*shape: int, kind: torch.dtype = torch.complex128) -> Tensor:
+        return torch.randn(*shape, dtype=kind, generator=generator).requires_grad_()
+
+    spectra = [draw(2, 3, 4, 3) for _ in range(3)]
+    assert torch.autograd.gradcheck(match, spectra)
+    assert torch.autograd.gradcheck(power_of, spectra[:1])
+    assert torch.autograd.gradcheck(Average.apply, (*spectra[:2], draw(2, 1, 1, kind=torch.float64), draw(2, 4, 3)))
+    for count in (4, 5):
+        assert torch.autograd.gradcheck(transform, draw(2, 3, count, count, kind=torch.float64))
 
 
 @pytest.mark.parametrize("core", [tracker(), RATM(SMALL).double()], ids=["appearance", "ratm"])

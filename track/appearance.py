@@ -82,8 +82,6 @@ def average(
 
 def match(features: Complex[Tensor, "B F N M"], *numerators: Complex[Tensor, "B F N M"]) -> Complex[Tensor, "B K N M"]:
     """Return sum_l conj(H^l) Z^l, without the denominator, for the numerators of K filters."""
-    if not torch.is_grad_enabled():
-        return torch.stack([(numerator * features).sum(1) for numerator in numerators], dim=1)
     return Match.apply(features, *numerators)  # type: ignore[return-value]
 
 

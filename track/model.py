@@ -94,7 +94,7 @@ class Tracker(RecurrentCore[Tensor, State, Target, Step]):
         self.features = Features(config.window, config.features)
         self.log_ridge = nn.Parameter(torch.tensor(math.log(0.3)))
         self.sharpen = nn.Conv2d(MAPS, 8, 3, padding=1)
-        self.merge = nn.Conv2d(8, 1, 3, padding=1)
+        self.merge = nn.Linear(8, 1)
         self.gains = nn.Parameter(torch.full((MAPS,), 6.0))
         self.scale_gain = nn.Parameter(torch.tensor(10.0))
         self.focus = nn.Parameter(torch.tensor(3.0))
@@ -184,7 +184,8 @@ class Tracker(RecurrentCore[Tensor, State, Target, Step]):
 
     def locate(self, maps: Float[Tensor, "B 4 N N"]) -> Float[Tensor, "B N N"]:
         """Return the logarithm of the probability of each place, from the responses around it."""
-        merged = self.merge(torch.relu(self.sharpen(maps)))[:, 0].to(maps.dtype)
+        sharp = torch.relu(self.sharpen(maps)).flatten(2)  # [B, 8, N N]
+        merged = (self.merge.weight.to(sharp.dtype) @ sharp)[:, 0].view_as(maps[:, 0]).to(maps.dtype) + self.merge.bias
         logits = merged + (maps * self.gains[:, None, None]).sum(1)
         return F.log_softmax(logits.flatten(1), dim=1).view_as(logits)
 

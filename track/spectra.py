@@ -14,6 +14,14 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 
+def sum_products(one: Tensor, other: Tensor) -> Tensor:
+    """Return (one * other).sum(1) without the product: a channel at a time."""
+    total = one[:, 0] * other[:, 0]
+    for channel in range(1, one.shape[1]):
+        total.addcmul_(one[:, channel], other[:, channel])
+    return total
+
+
 class _Transform(torch.autograd.Function):
     """The two-dimensional transform of real images; its derivative is an inverse one of real images too."""
 
@@ -41,7 +49,8 @@ class _Power(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, features: Tensor) -> Tensor:
         ctx.save_for_backward(features)
-        return torch.linalg.vector_norm(torch.view_as_real(features), dim=1).square_().sum(-1)
+        parts = torch.view_as_real(features)
+        return sum_products(parts, parts).sum(-1)
 
     @staticmethod
     @once_differentiable
@@ -61,7 +70,7 @@ class Match(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, features: Tensor, *numerators: Tensor) -> Tensor:
         ctx.save_for_backward(features, *numerators)
-        return torch.stack([(numerator * features).sum(1) for numerator in numerators], dim=1)
+        return torch.stack([sum_products(numerator, features) for numerator in numerators], dim=1)
 
     @staticmethod
     @once_differentiable
@@ -90,4 +99,4 @@ class Average(torch.autograd.Function):
         flat = [torch.view_as_real(leaf.resolve_conj()).flatten(1) for leaf in (running, gradient)]
         of_old = torch.bmm(flat[0][:, None], flat[1][:, :, None])
         of_features = gradient * wanted.conj()[:, None]
-        return gradient * old[:, None], of_features.conj(), of_old, (gradient * features).sum(1)
+        return gradient * old[:, None], of_features.conj(), of_old, sum_products(gradient, features)

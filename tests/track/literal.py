@@ -37,7 +37,7 @@ class LiteralTracker(nn.Module):
         super().__init__()
         self.config = config
         self.first, self.second = nn.Conv2d(3, 16, 5, padding=2), nn.Conv2d(16, config.features, 3, padding=1)
-        self.sharpen, self.merge = nn.Conv2d(4, 8, 3, padding=1), nn.Conv2d(8, 1, 3, padding=1)
+        self.sharpen, self.merge = nn.Conv2d(4, 8, 3, padding=1), nn.Linear(8, 1)
         self.log_ridge, self.gains = nn.Parameter(torch.zeros(())), nn.Parameter(torch.zeros(4))
         self.scale_gain, self.focus = nn.Parameter(torch.zeros(())), nn.Parameter(torch.zeros(()))
         self.core, self.steer = nn.GRUCell(25, config.hidden), nn.Linear(config.hidden, 9)
@@ -95,7 +95,8 @@ class LiteralTracker(nn.Module):
             wide = keep[:, None, None]
             running = (firsts[1][0] * wide[..., None] + seen[0], firsts[1][1] * wide + seen[1])
             maps = torch.stack([self.respond(*each, z) for each in (*firsts, running)], dim=1)
-            logits = self.merge(torch.relu(self.sharpen(maps)))[:, 0] + (maps * self.gains[:, None, None]).sum(1)
+            sharp = torch.relu(self.sharpen(maps))
+            logits = self.merge(sharp.permute(0, 2, 3, 1))[..., 0] + (maps * self.gains[:, None, None]).sum(1)
             place = torch.log_softmax(logits.flatten(1), dim=1).view(batch, count, count)
             probability = place.exp()
             focused = torch.softmax(self.focus * place.flatten(1), dim=1).view(batch, count, count)

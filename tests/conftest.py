@@ -19,6 +19,7 @@ CHECKED = [
     "saccade.adding.model",
     *(f"saccade.caption.{name}" for name in ("loss", "model", "scene_encoder", "trace")),
     *(f"saccade.track.{name}" for name in ("appearance", "loss", "model", "ratm", "window")),
+    *(f"saccade.track.{name}" for name in ("appearance", "loss", "model", "ratm", "spectra", "window")),
     "saccade.baseline.model",
     *(f"saccade.video.{name}" for name in ("encoder", "forecaster", "objects", "pooling", "recogniser")),
     "saccade.images.canvas",

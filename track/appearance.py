@@ -16,15 +16,17 @@ from jaxtyping import Complex, Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from saccade.track.spectra import Average, Match, power_of, transform
+
 LABEL_WIDTH = 1.2
 """Standard deviation of Y, in filters of the window."""
 
 
 class Appearance(NamedTuple):
-    """Numerator and denominator of a correlation filter."""
+    """Numerator, conjugated, and denominator of a correlation filter."""
 
     numerator: Complex[Tensor, "B F N M"]
-    """conj(Y) X^l."""
+    """Y conj(X^l)."""
     power: Float[Tensor, "B N M"]
     """sum_k conj(X^k) X^k."""
 
@@ -52,7 +54,7 @@ class Features(nn.Module):
         seen = torch.relu(self.first((colour - mean) / deviation))
         features = self.second(seen).to(patch.dtype)  # in float32 again under bf16
         features = F.layer_norm(features.permute(0, 2, 3, 1), features.shape[1:2]).permute(0, 3, 1, 2)
-        return torch.fft.rfft2(features * self.taper, norm="ortho")
+        return transform(features * self.taper)
 
 
 def label(peak: Float[Tensor, "B 2"], count: int) -> Complex[Tensor, "B N M"]:
@@ -65,13 +67,27 @@ def label(peak: Float[Tensor, "B 2"], count: int) -> Complex[Tensor, "B N M"]:
 def learn(features: Complex[Tensor, "B F N M"], peak: Float[Tensor, "B 2"]) -> Appearance:
     """Return the filter of a target at (x, y) of a window, in filters from the first one on."""
     wanted = label(peak, features.shape[2])
-    return Appearance(wanted.conj()[:, None] * features, torch.view_as_real(features).square().sum((1, 4)))
+    return Appearance(wanted[:, None] * features.conj(), power_of(features))
+
+
+def average(
+    running: Appearance, features: Complex[Tensor, "B F N M"], peak: Float[Tensor, "B 2"], weight: Float[Tensor, " B"]
+) -> Appearance:
+    """Return (1 - weight) times a running filter, plus weight times the filter of a target at (x, y) of a window."""
+    new, old = weight[:, None, None], (1 - weight)[:, None, None]
+    wanted = label(peak, features.shape[2]) * new
+    numerator = Average.apply(running.numerator, features, old, wanted)
+    return Appearance(numerator, old * running.power + new * power_of(features))  # type: ignore[arg-type]
+
+
+def match(features: Complex[Tensor, "B F N M"], *numerators: Complex[Tensor, "B F N M"]) -> Complex[Tensor, "B K N M"]:
+    """Return sum_l conj(H^l) Z^l, without the denominator, for the numerators of K filters."""
+    return Match.apply(features, *numerators)  # type: ignore[return-value]
 
 
 def respond(
-    appearance: Appearance, features: Complex[Tensor, "B F N M"], ridge: Float[Tensor, ""]
-) -> Float[Tensor, "B N N"]:
-    """Return how much each place of a window looks like the target: near 1 where it is."""
-    count = features.shape[2]
-    matched = (appearance.numerator.conj() * features).sum(1) / (appearance.power + ridge)
-    return torch.fft.irfft2(matched, s=(count, count), norm="ortho")
+    matched: Complex[Tensor, "B K N M"], power: Float[Tensor, "B K N M"], ridge: Float[Tensor, ""]
+) -> Float[Tensor, "B K N N"]:
+    """Return how much each place of a window looks like the target to each of K filters: near 1 where it is."""
+    count = matched.shape[2]
+    return torch.fft.irfft2(matched / (power + ridge), s=(count, count), norm="ortho")

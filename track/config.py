@@ -102,5 +102,5 @@ SPEC = Spec(
         Metric("precision_percent", "precision", better="higher"),
         Metric("lost_error_percent", "wrong about being lost", optional=True),
     ),
-    train=TrainConfig(epochs=4, batch_size=32, learning_rate=3e-3, warmup=0.1, final_learning_rate=0.02, clip=1.0),
+    train=TrainConfig(epochs=2, batch_size=16, learning_rate=3e-3, warmup=0.1, final_learning_rate=0.02, clip=1.0),
 )

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from saccade.recurrent.cells import CoreState, build_core
 from saccade.recurrent.core import RecurrentCore
 from saccade.recurrent.shared_weights import affine
-from saccade.track.appearance import Appearance, Features, learn, respond
+from saccade.track.appearance import Appearance, Features, average, learn, match, respond
 from saccade.track.config import Config
 from saccade.track.window import Grid, read, sizes_of, stride_around
 
@@ -43,7 +43,7 @@ class Target(NamedTuple):
     """The context as a step sees it."""
 
     box: Float[Tensor, "B 4"]
-    numerators: Complex[Tensor, "B 3 F N M"]
+    numerators: tuple[Complex[Tensor, "B F N M"], ...]
     """Of the first appearance, at each of the `SCALES`."""
     powers: Float[Tensor, "B 3 N M"]
 
@@ -93,8 +93,8 @@ class Tracker(RecurrentCore[Tensor, State, Target, Step]):
         self.config = config
         self.features = Features(config.window, config.features)
         self.log_ridge = nn.Parameter(torch.tensor(math.log(0.3)))
-        self.sharpen = nn.Conv2d(MAPS, 8, 5, padding=2)
-        self.merge = nn.Conv2d(8, 1, 5, padding=2)
+        self.sharpen = nn.Conv2d(MAPS, 8, 3, padding=1)
+        self.merge = nn.Linear(8, 1)
         self.gains = nn.Parameter(torch.full((MAPS,), 6.0))
         self.scale_gain = nn.Parameter(torch.tensor(10.0))
         self.focus = nn.Parameter(torch.tensor(3.0))
@@ -135,8 +135,7 @@ class Tracker(RecurrentCore[Tensor, State, Target, Step]):
         for scale in SCALES:  # seen through a smaller window it looks larger
             grid = self.grid(box, torch.tensor(1 / scale), sizes_of(frame, box), box.new_full((len(box),), 0.5))
             found.append(learn(self.features(read(frame, grid, self.config.window)), middle))
-        numerators, powers = (torch.stack(leaves, dim=1) for leaves in zip(*found, strict=True))
-        return Target(box, numerators, powers)
+        return Target(box, tuple(each.numerator for each in found), torch.stack([each.power for each in found], dim=1))
 
     def grid(self, box: Float[Tensor, "B 4"], scale: Tensor, size: Tensor, width: Float[Tensor, " B"]) -> Grid:
         """Return the window around a box: its strides follow from the box's size, its widths from `width` strides."""
@@ -177,16 +176,16 @@ class Tracker(RecurrentCore[Tensor, State, Target, Step]):
         """Return the response of each appearance to a window's features."""
         middle = SCALES.index(1.0)
         keep = state.first[:, None, None]
-        running = Appearance(
-            target.numerators[:, middle] * keep[..., None] + torch.view_as_complex(state.numerator),
-            target.powers[:, middle] * keep + state.power,
-        )
-        kept = [Appearance(target.numerators[:, n], target.powers[:, n]) for n in range(len(SCALES))]
-        return torch.stack([respond(each, features, self.ridge) for each in (*kept, running)], dim=1)
+        matched = match(features, *target.numerators, torch.view_as_complex(state.numerator))
+        # the running appearance is the weighted sum of the first one and those since
+        running = matched[:, -1] + matched[:, middle] * keep
+        power = torch.cat([target.powers, (target.powers[:, middle] * keep + state.power)[:, None]], dim=1)
+        return respond(torch.cat([matched[:, :-1], running[:, None]], dim=1), power, self.ridge)
 
     def locate(self, maps: Float[Tensor, "B 4 N N"]) -> Float[Tensor, "B N N"]:
         """Return the logarithm of the probability of each place, from the responses around it."""
-        merged = self.merge(torch.relu(self.sharpen(maps)))[:, 0].to(maps.dtype)
+        sharp = torch.relu(self.sharpen(maps)).flatten(2)  # [B, 8, N N]
+        merged = (self.merge.weight.to(sharp.dtype) @ sharp)[:, 0].view_as(maps[:, 0]).to(maps.dtype) + self.merge.bias
         logits = merged + (maps * self.gains[:, None, None]).sum(1)
         return F.log_softmax(logits.flatten(1), dim=1).view_as(logits)
 
@@ -213,7 +212,6 @@ class Tracker(RecurrentCore[Tensor, State, Target, Step]):
         self, features: Tensor, offset: Float[Tensor, "B 2"], state: State, gate: Float[Tensor, " B"]
     ) -> tuple[Float[Tensor, "B F N M 2"], Float[Tensor, "B N M"], Float[Tensor, " B"]]:
         """Average the appearance at the answer into the running one; the first one's weight falls alike."""
-        now = learn(features, offset + (self.config.window - 1) / 2)
-        wide = gate[:, None, None]
-        numerator = state.numerator.lerp(torch.view_as_real(now.numerator), wide[..., None, None])
-        return numerator, state.power.lerp(now.power, wide), (1 - gate) * state.first
+        running = Appearance(torch.view_as_complex(state.numerator), state.power)
+        after = average(running, features, offset + (self.config.window - 1) / 2, gate)
+        return torch.view_as_real(after.numerator), after.power, (1 - gate) * state.first

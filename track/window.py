@@ -55,7 +55,7 @@ def read(frames: UInt8[Tensor, "B C H W"], grid: Grid, count: int) -> Float[Tens
     with torch.autocast(frames.device.type, enabled=False):  # bf16 would blur a place by a pixel
         filters_x = filterbank(x, stride_x, sigma_x, count, width)
         filters_y = filterbank(y, stride_y, sigma_y, count, height)
-        return read_through((filters_y, filters_x), frames.to(x.dtype) / 255)
+        return read_through((filters_y, filters_x), frames.to(x.dtype)) / 255
 
 
 def read_box(

@@ -43,6 +43,9 @@ def another(config: Any, name: str) -> Any:
         named |= {"dataset": "lines:somewhere", "from_": "fr", "to": "fr"}
     if name == "dataset" and getattr(config, name).startswith("digits:"):
         return "pairs"
+    datasets = {"TrackData": "balls", "VideoData": "npy:clips.npy"}
+    dataset = datasets.get(type(config).__name__, "mnist")
+    named = {"dataset": dataset, "data_dir": "/some/where", "start_from": "/some/run", "binarise": "dynamic"}
     if name in named:
         return named[name]
     field, usual = config.__pydantic_fields__[name], getattr(config, name)

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from saccade.recurrent.tree import map_tensors, named_tensors, take
 from saccade.recurrent.unroll import unroll
-from saccade.track.appearance import Features, learn, respond
+from saccade.track.appearance import Features, learn, match, respond
 from saccade.track.config import Config
 from saccade.track.model import First, Step, Tracker
 from saccade.track.ratm import RATM
+from saccade.track.spectra import Average, power_of, transform
 from saccade.track.window import Grid, overlap, read, read_box, stride_around
 from tests.track import transcription
 
@@ -81,13 +82,27 @@ def test_a_filter_answers_with_its_label_where_it_was_learned_and_moves_with_the
         seen = features(torch.rand(2, 3, 16, 16, dtype=torch.float64))
     peak = torch.tensor([[7.5, 7.5], [9.0, 6.0]], dtype=torch.float64)
     ridge = torch.tensor(1e-9, dtype=torch.float64)
-    answer = respond(learn(seen, peak), seen, ridge)
+    numerator, power = learn(seen, peak)
+    answer = respond(match(seen, numerator), power[:, None], ridge)[:, 0]
     wanted = torch.fft.ifft2(torch.tensor(np.stack([transcription.label(p.numpy(), 16) for p in peak])) * 16).real
     torch.testing.assert_close(answer, wanted, atol=1e-6, rtol=1e-6)
     rolled = torch.fft.rfft2(torch.fft.irfft2(seen, s=(16, 16)).roll((2, -3), (2, 3)))
-    torch.testing.assert_close(
-        respond(learn(seen, peak), rolled, ridge), wanted.roll((2, -3), (1, 2)), atol=1e-6, rtol=1e-6
-    )
+    moved = respond(match(rolled, numerator), power[:, None], ridge)[:, 0]
+    torch.testing.assert_close(moved, wanted.roll((2, -3), (1, 2)), atol=1e-6, rtol=1e-6)
+
+
+def test_derivatives_that_are_written_by_hand_are_right() -> None:
+    generator = torch.Generator().manual_seed(2)
+
+    def draw(*shape: int, kind: torch.dtype = torch.complex128) -> Tensor:
+        return torch.randn(*shape, dtype=kind, generator=generator).requires_grad_()
+
+    spectra = [draw(2, 3, 4, 3) for _ in range(3)]
+    assert torch.autograd.gradcheck(match, spectra)
+    assert torch.autograd.gradcheck(power_of, spectra[:1])
+    assert torch.autograd.gradcheck(Average.apply, (*spectra[:2], draw(2, 1, 1, kind=torch.float64), draw(2, 4, 3)))
+    for count in (4, 5):
+        assert torch.autograd.gradcheck(transform, draw(2, 3, count, count, kind=torch.float64))
 
 
 @pytest.mark.parametrize("core", [tracker(), RATM(SMALL).double()], ids=["appearance", "ratm"])

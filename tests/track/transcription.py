@@ -116,9 +116,8 @@ def track(core: Tracker, frames: Array, box: Array) -> list[dict[str, Array]]:
         z = features(patch, w)
         running = (firsts[1][0] * keep + seen[0], firsts[1][1] * keep + seen[1])
         maps = np.stack([respond(each, z, ridge) for each in (*firsts, running)])
-        merged = convolve(
-            np.maximum(convolve(maps, w["sharpen.weight"], w["sharpen.bias"]), 0), w["merge.weight"], w["merge.bias"]
-        )
+        sharp = np.maximum(convolve(maps, w["sharpen.weight"], w["sharpen.bias"]), 0)
+        merged = np.einsum("oc,cyx->oyx", w["merge.weight"], sharp) + w["merge.bias"]
         logits = merged[0] + (maps * w["gains"][:, None, None]).sum(0)
         place = np.log(softmax(logits))
         probability = np.exp(place)

@@ -24,7 +24,6 @@ from saccade.shipped.card import Card, write_card
 from saccade.shipped.catalogue import size
 
 MOST_BYTES = 40_000_000
-MOST_BYTES = 24_000_000
 """Largest total size of all shipped networks."""
 
 MOST_BYTES_OF_A_SYSTEM = 12_000_000
@@ -67,7 +66,6 @@ def add(
     Raises:
         InputError: a run that is unfinished or has no metrics of the test split; an invalid or existing name; more
             than 12 MB for its system, or 40 MB in total; a folder that cannot be written to.
-            than 24 MB in total; a folder that cannot be written to.
     """
     into = into or _source_tree()
     target = into / name

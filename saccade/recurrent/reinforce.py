@@ -21,6 +21,6 @@ def advantages(
 
 def leave_one_out(reward: Float[Tensor, "*steps B"], rollouts: int) -> Float[Tensor, "*steps B"]:
     """Return R minus the mean reward of the other M - 1 rollouts of the example, which lie `B / M` apart."""
-    by_example = reward.unflatten(-1, (rollouts, -1))
+    by_example = reward.reshape(*reward.shape[:-1], rollouts, -1)
     others = (by_example.sum(-2, keepdim=True) - by_example) / (rollouts - 1)
     return (by_example - others).flatten(-2)

@@ -77,7 +77,7 @@ def listen(host: str, port: int | None) -> socket.socket:
     for candidate in [port] if port is not None else [*range(PORT, PORT + 20), 0]:
         try:
             found = socket.getaddrinfo(host, candidate, type=socket.SOCK_STREAM)[0]
-            bound = socket.socket(found[0], socket.SOCK_STREAM)
+            bound = socket.socket(found[0], socket.SOCK_STREAM, socket.IPPROTO_TCP)  # else asyncio leaves Nagle on
         except (OSError, UnicodeError) as error:
             raise InputError("an address of this machine for --host", f"{host!r:.60} ({error})", "change it") from None
         try:

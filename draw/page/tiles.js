@@ -13,7 +13,9 @@ export class Tiles {
 
   set(drawings, chosen = 0) {
     this.drawings = drawings;
-    this.root.classList.toggle("many", drawings.length > 6);
+    const count = Math.max(1, drawings.length);
+    const columns = { wide: count, middle: count > 8 ? 5 : count > 5 ? Math.ceil(count / 2) : count, narrow: count > 6 ? 3 : Math.min(2, count) };
+    for (const [width, columnCount] of Object.entries(columns)) this.root.style.setProperty(`--${width}`, columnCount);
     while (this.made.length > drawings.length) this.made.pop().remove();
     drawings.forEach(({ name }, k) => {
       if (!this.made[k]) {

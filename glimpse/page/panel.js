@@ -277,7 +277,7 @@ class Look {
       }
       const figure = this.part.retina.children[s];
       paint(figure.firstChild, bytes.subarray(s * side * side, (s + 1) * side * side), side, side);
-      const text = scales > 1 ? `${side * 2 ** s} pixels wide` : `${side} × ${side} pixels: all it sees`;
+      const text = scales > 1 ? `${side * 2 ** s} pixels wide` : `${side} × ${side} pixels`;
       figure.lastChild.textContent = text;
     }
   }

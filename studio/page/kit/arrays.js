@@ -8,10 +8,51 @@ export function roundEven(value) {
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
+/** Return the values where a mask is true. */
+export function chosen(values, mask) {
+  const found = new Float32Array(values.length);
+  let count = 0;
+  for (let i = 0; i < values.length; i += 1) {
+    if (mask[i]) {
+      found[count] = values[i];
+      count += 1;
+    }
+  }
+  return found.slice(0, count);
+}
+
+/** Put the k-th smallest value in its place, smaller ones before it and larger ones after it; return it. */
+function placed(values, k) {
+  let [low, high] = [0, values.length - 1];
+  while (low < high) {
+    const pivot = values[(low + high) >> 1];
+    let [i, j] = [low, high];
+    while (i <= j) {
+      while (values[i] < pivot) i += 1;
+      while (values[j] > pivot) j -= 1;
+      if (i <= j) {
+        const kept = values[i];
+        values[i] = values[j];
+        values[j] = kept;
+        i += 1;
+        j -= 1;
+      }
+    }
+    if (k <= j) high = j;
+    else if (k >= i) low = i;
+    else break;
+  }
+  return values[k];
+}
+
 export function median(values) {
-  const sorted = Float32Array.from(values).sort();
-  const half = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
+  const copy = Float32Array.from(values);
+  const half = copy.length >> 1;
+  const upper = placed(copy, half);
+  if (copy.length % 2) return upper;
+  let lower = copy[0];
+  for (let i = 1; i < half; i += 1) if (copy[i] > lower) lower = copy[i];
+  return (lower + upper) / 2;
 }
 
 /** A mask or an image of height x width. */

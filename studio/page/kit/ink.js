@@ -1,6 +1,6 @@
 // Find the ink in a picture, as saccade.images.ink does: by its contrast in colour with the paper.
 
-import { median, resample, Plane } from "./arrays.js";
+import { chosen, median, resample, Plane } from "./arrays.js";
 
 const FAINTEST = 6;
 const PAPER = 0.12;
@@ -21,7 +21,7 @@ export function findInk(pixels, height, width) {
   const sorted = contrast.slice().sort();
   const count = Math.max(8, Math.floor(contrast.length / 2000));
   const strongest = mean(sorted.subarray(sorted.length - Math.min(count, sorted.length)));
-  const grain = quantile(contrast.filter((_, i) => paper[i]), 0.95);
+  const grain = quantile(chosen(contrast, paper), 0.95);
   if (strongest < Math.max(FAINTEST, 2.5 * grain)) return null;
   const least = Math.max(PAPER * strongest, 1.5 * grain);
   const ink = contrast.map((value) => Math.min(1, Math.max(0, (value - least) / Math.max(strongest - least, 1e-6))));
@@ -52,22 +52,15 @@ function shrunk({ pixels, height, width }) {
   return { pixels: resample(pixels, height, width, 3, toHeight, toWidth, "box"), height: toHeight, width: toWidth };
 }
 
-/** Count, for each centre, the eight neighbours that are like it. */
-function alike(pixels, centres, height, width) {
-  const count = new Uint8Array(height * width);
-  const within = (value, size) => Math.min(size - 1, Math.max(0, value));
-  for (let y = 0; y < height; y += 1) {
-    for (let x = 0; x < width; x += 1) {
-      const at = y * width + x;
-      for (let dy = -1; dy <= 1; dy += 1) {
-        for (let dx = -1; dx <= 1; dx += 1) {
-          if (!dy && !dx) continue;
-          const other = within(y + dy, height) * width + within(x + dx, width);
-          let off = 0;
-          for (let c = 0; c < 3; c += 1) off = Math.max(off, Math.abs(pixels[3 * other + c] - centres[3 * at + c]));
-          if (off <= ALIKE) count[at] += 1;
-        }
-      }
+/** Count the eight neighbours of a pixel that are like a colour; beyond the edge the edge goes on. */
+function alikeAt(pixels, height, width, y, x, r, g, b) {
+  let count = 0;
+  for (let dy = -1; dy <= 1; dy += 1) {
+    const row = Math.min(height - 1, Math.max(0, y + dy)) * width;
+    for (let dx = -1; dx <= 1; dx += 1) {
+      if (!dy && !dx) continue;
+      const at = 3 * (row + Math.min(width - 1, Math.max(0, x + dx)));
+      if (Math.abs(pixels[at] - r) <= ALIKE && Math.abs(pixels[at + 1] - g) <= ALIKE && Math.abs(pixels[at + 2] - b) <= ALIKE) count += 1;
     }
   }
   return count;
@@ -77,36 +70,42 @@ function alike(pixels, centres, height, width) {
 function withoutSpeckle({ pixels, height, width }) {
   const fewest = Math.max(SPECKLED * height * width, FEWEST_SPECKS);
   for (const most of [0, 1, 1]) {
-    const lonely = alike(pixels, pixels, height, width).map((count) => (count <= most ? 1 : 0));
-    if (most === 0 && lonely.reduce((all, one) => all + one, 0) < fewest) return { pixels, height, width };
-    const smooth = medianOf9(pixels, height, width);
-    const near = alike(pixels, smooth, height, width);
-    const specks = lonely.map((one, i) => (one && near[i] >= 6 ? 1 : 0));
-    if (most === 0 && specks.reduce((all, one) => all + one, 0) < fewest) return { pixels, height, width };
-    pixels = pixels.map((level, i) => (specks[Math.floor(i / 3)] ? smooth[i] : level));
+    const lonely = [];
+    for (let y = 0; y < height; y += 1) {
+      for (let x = 0; x < width; x += 1) {
+        const at = 3 * (y * width + x);
+        if (alikeAt(pixels, height, width, y, x, pixels[at], pixels[at + 1], pixels[at + 2]) <= most) lonely.push(y * width + x);
+      }
+    }
+    if (most === 0 && lonely.length < fewest) return { pixels, height, width };
+    const specks = [];
+    for (const at of lonely) {
+      const [y, x] = [Math.floor(at / width), at % width];
+      const [r, g, b] = [0, 1, 2].map((channel) => medianOf9(pixels, height, width, y, x, channel));
+      if (alikeAt(pixels, height, width, y, x, r, g, b) >= 6) specks.push(at, r, g, b);
+    }
+    if (most === 0 && specks.length / 4 < fewest) return { pixels, height, width };
+    pixels = pixels.slice();
+    for (let k = 0; k < specks.length; k += 4) pixels.set(specks.slice(k + 1, k + 4), 3 * specks[k]);
   }
   return { pixels, height, width };
 }
 
-function medianOf9(pixels, height, width) {
-  const out = new Uint8Array(pixels.length);
-  const nine = new Uint8Array(9);
-  const within = (value, size) => Math.min(size - 1, Math.max(0, value));
-  for (let y = 0; y < height; y += 1) {
-    for (let x = 0; x < width; x += 1) {
-      for (let c = 0; c < 3; c += 1) {
-        let k = 0;
-        for (let dy = -1; dy <= 1; dy += 1) {
-          for (let dx = -1; dx <= 1; dx += 1) {
-            nine[k] = pixels[3 * (within(y + dy, height) * width + within(x + dx, width)) + c];
-            k += 1;
-          }
-        }
-        out[3 * (y * width + x) + c] = nine.sort()[4];
-      }
+const nine = new Uint8Array(9);
+
+function medianOf9(pixels, height, width, y, x, channel) {
+  let count = 0;
+  for (let dy = -1; dy <= 1; dy += 1) {
+    const row = Math.min(height - 1, Math.max(0, y + dy)) * width;
+    for (let dx = -1; dx <= 1; dx += 1) {
+      const level = pixels[3 * (row + Math.min(width - 1, Math.max(0, x + dx))) + channel];
+      let place = count;
+      for (; place > 0 && nine[place - 1] > level; place -= 1) nine[place] = nine[place - 1];
+      nine[place] = level;
+      count += 1;
     }
   }
-  return out;
+  return nine[4];
 }
 
 /** sRGB to CIELAB, white D65. */
@@ -146,32 +145,42 @@ function fitted(surface, lab, paper) {
   for (const terms of [1, 3, 3, 6, 6, 6, 6]) {
     const weights = leastSquares(surface, lab, paper, terms);
     contrast = new Float32Array(count);
+    const flat = Float64Array.from(weights.flat());
     for (let i = 0; i < count; i += 1) {
-      let sum = 0;
-      for (let c = 0; c < 3; c += 1) {
-        let value = lab[3 * i + c];
-        for (let k = 0; k < terms; k += 1) value -= surface[6 * i + k] * weights[k][c];
-        sum += value * value;
+      let [a, b, c] = [lab[3 * i], lab[3 * i + 1], lab[3 * i + 2]];
+      for (let k = 0; k < terms; k += 1) {
+        const own = surface[6 * i + k];
+        a -= own * flat[3 * k];
+        b -= own * flat[3 * k + 1];
+        c -= own * flat[3 * k + 2];
       }
-      contrast[i] = Math.sqrt(sum);
+      contrast[i] = Math.sqrt(a * a + b * b + c * c);
     }
-    const limit = Math.max(2, 2.5 * median(contrast.filter((_, i) => paper[i])));
-    paper = paper.map((_, i) => (contrast[i] <= limit ? 1 : 0));
+    const limit = Math.max(2, 2.5 * median(chosen(contrast, paper)));
+    paper = new Uint8Array(count);
+    for (let i = 0; i < count; i += 1) paper[i] = contrast[i] <= limit ? 1 : 0;
   }
   return { contrast, paper };
 }
 
 /** Solve the normal equations by Gauss with pivots: weights [terms][3]. */
 function leastSquares(surface, lab, paper, terms) {
-  const system = Array.from({ length: terms }, () => new Float64Array(terms + 3));
+  const wide = terms + 3;
+  const sums = new Float64Array(terms * wide);
   for (let i = 0; i < paper.length; i += 1) {
     if (!paper[i]) continue;
+    const at = 6 * i;
     for (let row = 0; row < terms; row += 1) {
-      const own = surface[6 * i + row];
-      for (let k = 0; k < terms; k += 1) system[row][k] += own * surface[6 * i + k];
-      for (let c = 0; c < 3; c += 1) system[row][terms + c] += own * lab[3 * i + c];
+      const own = surface[at + row];
+      const start = row * wide;
+      for (let k = row; k < terms; k += 1) sums[start + k] += own * surface[at + k];
+      sums[start + terms] += own * lab[3 * i];
+      sums[start + terms + 1] += own * lab[3 * i + 1];
+      sums[start + terms + 2] += own * lab[3 * i + 2];
     }
   }
+  for (let row = 0; row < terms; row += 1) for (let k = 0; k < row; k += 1) sums[row * wide + k] = sums[k * wide + row];
+  const system = Array.from({ length: terms }, (_, row) => sums.slice(row * wide, (row + 1) * wide));
   for (let column = 0; column < terms; column += 1) {
     let pivot = column;
     for (let row = column; row < terms; row += 1) if (Math.abs(system[row][column]) > Math.abs(system[pivot][column])) pivot = row;

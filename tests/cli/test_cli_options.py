@@ -24,6 +24,7 @@ VERBS = {
     "draw": {"train", "eval", "generate", "gif", "complete"},
     "baseline": {"train", "eval", "gif"},
     "adding": {"train", "eval", "gif"},
+    "video": {"train", "eval", "gif", "read"},
 }
 
 
@@ -36,6 +37,8 @@ def tables(system: str) -> dict[str, Any]:
 def another(config: Any, name: str) -> Any:
     """A valid value of a field that is not its default."""
     named = {"dataset": "mnist", "data_dir": "/some/where", "start_from": "/some/run", "binarise": "dynamic"}
+    if name == "dataset" and not hasattr(config, "canvas"):
+        return "grid:some.npz"
     if name in named:
         return named[name]
     field, usual = config.__pydantic_fields__[name], getattr(config, name)
@@ -43,7 +46,7 @@ def another(config: Any, name: str) -> Any:
         return next(choice for choice in get_args(field.annotation) if choice != usual)
     if field.annotation is bool:
         return not usual
-    for value in (usual + 1, usual * 0.5 + 0.03, usual - 0.5):
+    for value in (usual + 1, usual + 2, usual * 0.5 + 0.03, usual - 0.5):
         if value == usual:
             continue
         try:

@@ -27,6 +27,7 @@ VERBS = {
     "translate": {"train", "eval", "gif", "write"},
     "track": {"train", "eval", "gif", "follow"},
     "dram": {"train", "eval", "gif", "read"},
+    "video": {"train", "eval", "gif", "read"},
 }
 
 
@@ -46,6 +47,8 @@ def another(config: Any, name: str) -> Any:
     datasets = {"TrackData": "balls", "VideoData": "npy:clips.npy"}
     dataset = datasets.get(type(config).__name__, "mnist")
     named = {"dataset": dataset, "data_dir": "/some/where", "start_from": "/some/run", "binarise": "dynamic"}
+    if name == "dataset" and not hasattr(config, "canvas"):
+        return "grid:some.npz"
     if name in named:
         return named[name]
     field, usual = config.__pydantic_fields__[name], getattr(config, name)
@@ -54,6 +57,7 @@ def another(config: Any, name: str) -> Any:
     if field.annotation is bool:
         return not usual
     for value in (usual + 1, usual * 0.5 + 0.03, usual - 0.5, usual - 1):
+    for value in (usual + 1, usual + 2, usual * 0.5 + 0.03, usual - 0.5):
         if value == usual:
             continue
         try:

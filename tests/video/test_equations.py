@@ -145,7 +145,7 @@ def test_a_wide_beam_finds_the_likeliest_sentence() -> None:
 def test_frames_after_a_clips_end_do_not_speak() -> None:
     logits = torch.full((4, 1, 3), -9.0)
     logits[[0, 1, 2, 3], 0, [1, 0, 1, 2]] = 9.0
-    for decode in (greedy, lambda *args: beam_search(*args, 5)):
+    for decode in (greedy, lambda logits, lengths: beam_search(logits, lengths, 5)):
         assert decode(logits, torch.tensor([4])) == [[0, 0, 1]]
         assert decode(logits, torch.tensor([2])) == [[0]]
 

@@ -96,7 +96,7 @@ def test_a_label_needs_motion_and_a_recurrent_network_learns_it(tmp_path: Path) 
 def test_answers_while_frames_arrive_are_those_of_the_whole_clip(networks: dict[str, AnyTrained], kind: str) -> None:
     network = networks[kind]
     assert isinstance(network, Watcher)
-    batch = network.held_out(network.source(), "test", 0, 1)
+    batch: Any = network.held_out(network.source(), "test", 0, 1)
     whole = network.look(batch).outputs
     length = int(batch.lengths[0])
     for t, (glance, answer, _) in enumerate(network.watch(batch.frames[0, :length].numpy())):

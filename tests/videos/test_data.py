@@ -13,7 +13,7 @@ from saccade.errors import InputError
 from saccade.videos.augment import pictures, rotations, skeletons, stretched
 from saccade.videos.config import VideoData
 from saccade.videos.grid import load_sentences, load_words
-from saccade.videos.joints import BONES, JOINTS, ROOT, load_joints
+from saccade.videos.joints import BONES, JOINTS, ROOT, load_joints, smoothed
 from saccade.videos.load import load_videos
 from saccade.videos.moving import BouncingSource, trajectories
 from saccade.videos.recordings import UNKNOWN, Clips
@@ -173,6 +173,14 @@ def test_clips_without_measurements_and_very_long_ones_are_left_out_and_named(tm
     lengths = found.train.spans[:, 1] - found.train.spans[:, 0]
     assert lengths.tolist() == [4]  # without the frame that was not measured
     assert found.test.labels.tolist() == [1, 2]
+
+
+def test_smoothing_keeps_a_parabola_and_lessens_noise() -> None:
+    time = torch.arange(20.0)[:, None, None]
+    path = (3 + 2 * time - 0.1 * time.square()).expand(-1, JOINTS, 3)
+    torch.testing.assert_close(smoothed(path)[2:-2], path[2:-2])
+    noise = torch.randn(500, JOINTS, 3, generator=torch.Generator().manual_seed(0))
+    assert smoothed(noise).std() < 0.75 * noise.std()
 
 
 @pytest.mark.parametrize(

@@ -39,16 +39,11 @@ def tables(system: str) -> dict[str, Any]:
 
 def another(config: Any, name: str) -> Any:
     """A valid value of a field that is not its default."""
-    named = {"dataset": "mnist", "data_dir": "/some/where", "start_from": "/some/run", "binarise": "dynamic"}
-    if hasattr(config, "from_"):  # of translation
-        named |= {"dataset": "lines:somewhere", "from_": "fr", "to": "fr"}
-    if name == "dataset" and getattr(config, name).startswith("digits:"):
-        return "pairs"
-    datasets = {"TrackData": "balls", "VideoData": "npy:clips.npy"}
+    datasets = {"TrackData": "balls", "VideoData": "npy:clips.npy", "SequenceData": "pairs"}
     dataset = datasets.get(type(config).__name__, "mnist")
     named = {"dataset": dataset, "data_dir": "/some/where", "start_from": "/some/run", "binarise": "dynamic"}
-    if name == "dataset" and not hasattr(config, "canvas"):
-        return "grid:some.npz"
+    if hasattr(config, "from_"):  # of translation
+        named |= {"dataset": "lines:somewhere", "from_": "fr", "to": "fr"}
     if name in named:
         return named[name]
     field, usual = config.__pydantic_fields__[name], getattr(config, name)
@@ -56,8 +51,7 @@ def another(config: Any, name: str) -> Any:
         return next(choice for choice in get_args(field.annotation) if choice != usual)
     if field.annotation is bool:
         return not usual
-    for value in (usual + 1, usual * 0.5 + 0.03, usual - 0.5, usual - 1):
-    for value in (usual + 1, usual + 2, usual * 0.5 + 0.03, usual - 0.5):
+    for value in (usual + 1, usual + 2, usual * 0.5 + 0.03, usual - 0.5, usual - 1):
         if value == usual:
             continue
         try:

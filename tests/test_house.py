@@ -32,7 +32,7 @@ STAGES = ("train", "evaluate", "animate")
 """Stages of the pipeline: they meet in `session` and `trained`, and never import one another."""
 
 MOST_LINES, MOST_FUNCTION_LINES = 250, 50
-MOST_ANY = 150
+MOST_ANY = 200
 LARGEST_ROOM = 0.30
 CORE_LINES = 1_500
 OPENINGS = ("What", "Whether", "Where", "How", "Which", "Who", "That")

@@ -27,6 +27,8 @@ VERBS = {
     "translate": {"train", "eval", "gif", "write"},
     "track": {"train", "eval", "gif", "follow"},
     "dram": {"train", "eval", "gif", "read"},
+    "sketch": {"train", "eval", "generate", "gif", "complete", "interpolate", "read"},
+    "caption": {"train", "eval", "gif", "write"},
     "video": {"train", "eval", "gif", "read"},
 }
 
@@ -37,13 +39,29 @@ def tables(system: str) -> dict[str, Any]:
     return {"data": run.data, "model": run.model, "train": run.train}
 
 
+NAMED: dict[str, dict[str, str]] = {
+    "CaptionData": {
+        "dataset": "flickr8k",
+        "encoder": "efficientnet-lite0",
+        "encoder_weights": "some.pth",
+        "features_dir": "/some/where",
+    },
+    "SequenceData": {"dataset": "pairs"},
+    "SketchData": {"dataset": "pendigits"},
+    "TrackData": {"dataset": "balls"},
+    "TranslateData": {"dataset": "lines:somewhere", "from_": "fr", "to": "fr"},
+    "VideoData": {"dataset": "npy:clips.npy"},
+}
+"""Valid values, by the class of the settings."""
+
+BOUND = {("sketch", "model", "dropout")}
+"""Settings whose other values need another setting to change too."""
+
+
 def another(config: Any, name: str) -> Any:
     """A valid value of a field that is not its default."""
-    datasets = {"TrackData": "balls", "VideoData": "npy:clips.npy", "SequenceData": "pairs"}
-    dataset = datasets.get(type(config).__name__, "mnist")
-    named = {"dataset": dataset, "data_dir": "/some/where", "start_from": "/some/run", "binarise": "dynamic"}
-    if hasattr(config, "from_"):  # of translation
-        named |= {"dataset": "lines:somewhere", "from_": "fr", "to": "fr"}
+    named = {"dataset": "mnist", "data_dir": "/some/where", "start_from": "/some/run", "binarise": "dynamic"}
+    named |= NAMED.get(type(config).__name__, {})
     if name in named:
         return named[name]
     field, usual = config.__pydantic_fields__[name], getattr(config, name)
@@ -67,6 +85,7 @@ FIELDS = [
     for system in systems.names()
     for table, config in tables(system).items()
     for field in fields(config)
+    if (system, table, field.name) not in BOUND
 ]
 
 

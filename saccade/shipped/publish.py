@@ -21,7 +21,7 @@ from saccade.pipeline.provenance import command
 from saccade.shipped.card import Card, write_card
 from saccade.shipped.catalogue import size
 
-MOST_BYTES = 12_000_000
+MOST_BYTES = 40_000_000
 """Largest total size of all shipped networks."""
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -51,7 +51,7 @@ def add(
 
     Raises:
         InputError: a run that is unfinished or has no metrics of the test split; an invalid or existing name; more
-            than 12 MB in total; a folder that cannot be written to.
+            than 40 MB in total; a folder that cannot be written to.
     """
     into = into or _source_tree()
     target = into / name

@@ -256,7 +256,7 @@ def test_a_shipped_network_is_whole(name: str) -> None:
 
 
 def test_they_are_small() -> None:
-    assert catalogue.size(locate.NETWORKS) < publish.MOST_BYTES == 12_000_000
+    assert catalogue.size(locate.NETWORKS) < publish.MOST_BYTES == 40_000_000
 
 
 def test_read_without_a_name_reads_digits(saccade: Any, place: Path) -> None:

@@ -109,7 +109,9 @@ def _weak_points(card: Card) -> str:
         text = ", ".join(f"{name.replace('_', ' ')} {_number(value)}" for name, value in controls.items())
         points.append(f"Its error in percent when it is made to look elsewhere: {text}.")
     dataset, reads = card.run["data"].get("dataset", card.run["system"]), "error_percent" in card.metrics
-    known = f"It knows {dataset} alone" + ("; it answers for every image, so heed the doubts that `read` shows." if reads else ".")
+    known = f"It knows {dataset} alone" + (
+        "; it answers for every image, so heed the doubts that `read` shows." if reads else "."
+    )
     return "## What it is bad at\n\n" + "\n".join(f"- {point}" for point in [*points, known])
 
 

@@ -76,6 +76,8 @@ class Config:
     """Recurrent core; the paper's is a vanilla RNN."""
     layers: int = Field(default=1, ge=1, le=16)
     """Number of recurrent layers, each with its own weights."""
+    memory: float = Field(default=0.2, gt=0, le=1)
+    """Largest weight of a frame in the running appearance: the smaller, the less it drifts in long videos."""
     localisation: float = Field(default=1.0, ge=0)
     """Weight of the localisation loss: the error of the box."""
     response: float = Field(default=0.3, ge=0)

@@ -159,7 +159,7 @@ class Tracker(RecurrentCore[Tensor, State, Target, Step]):
         steering = affine((h,), (self.steer.weight,), (self.steer.bias,)).to(patch.dtype)
         gate, sure, grow, width = steering[:, :4].unbind(1)
         ahead, correction = torch.tanh(steering[:, 4:6]), torch.tanh(steering[:, 6:8])
-        gate = 0.5 * torch.sigmoid(gate)
+        gate = config.memory * torch.sigmoid(gate)
         unit = grid.stride * 2 / size  # a filter's distance, in [-1, 1]
         offset = found + correction  # filters
         centre = (looked[:, :2] + offset * unit).clamp(-FAR, FAR)

@@ -120,7 +120,7 @@ def moves(seed: int, purpose: str, step: int, count: int, frames: int, *, scenes
     half = 5 + 7 * drawn[..., :2] ** 1.5 if scenes else (4 + 4 * drawn[..., :1]).expand(-1, -1, -1, 2)
     swell = 0.3 * drawn[..., 2] * torch.sin(time * (0.1 + 0.3 * drawn[..., 3]) + 6.3 * drawn[..., 4])
     half = half * (swell - swell[:, :1]).exp()[..., None] if scenes else half.expand(-1, frames, -1, -1)
-    speed, course = (0.4 if scenes else 0.3) * half[:, :1].mean(-1) * 2 * drawn[..., 5] ** 2 + 0.5, 6.3 * drawn[..., 6]
+    speed, course = (0.6 if scenes else 0.3) * half[:, :1].mean(-1) * 2 * drawn[..., 5] ** 2 + 0.5, 6.3 * drawn[..., 6]
     velocity = speed[..., None] * torch.stack([course.cos(), course.sin()], dim=-1)
     shaking = (jolts.transpose(1, 2) - 0.5) * (speed[..., None] * 2 * drawn[..., 7:8]) if scenes else 0
     walked = velocity * time[..., None] + (shaking.cumsum(1) if isinstance(shaking, Tensor) else 0)

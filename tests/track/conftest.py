@@ -9,7 +9,22 @@ from PIL import Image
 from tests.cli.conftest import saccade
 
 BOX = "20,14,12,10"
-SMALL = ["--window", "24", "--features", "4", "--hidden", "8", "--held-out", "12", "--frames", "5", "--threads", "1"]
+SMALL = [
+    "--window",
+    "24",
+    "--features",
+    "8",
+    "--learning-rate",
+    "1e-4",
+    "--hidden",
+    "8",
+    "--held-out",
+    "12",
+    "--frames",
+    "5",
+    "--threads",
+    "1",
+]
 
 
 @pytest.fixture(scope="session")

@@ -108,7 +108,7 @@ class LiteralTracker(nn.Module):
             numbers = torch.stack([spread, probability.flatten(1).amax(1), 10 * growth], dim=1)
             h = self.core(torch.cat([coarse, peaks, offset / (count / 4), numbers], dim=1), h)
             steering = self.steer(h)
-            gate = 0.5 * torch.sigmoid(steering[:, 0])
+            gate = config.memory * torch.sigmoid(steering[:, 0])
             unit = stride * 2 / size
             offset = offset + torch.tanh(steering[:, 6:8])
             answer = (centre + offset * unit).clamp(-FAR, FAR)

@@ -129,7 +129,7 @@ def track(core: Tracker, frames: Array, box: Array) -> list[dict[str, Array]]:
         coarse = probability.reshape(4, count // 4, 4, count // 4).sum((1, 3)).flatten() * 1.0
         h = gru(np.concatenate([coarse, peaks, offset / (count / 4), [spread, probability.max(), 10 * growth]]), h, w)
         steering = w["steer.weight"] @ h + w["steer.bias"]
-        gate = 0.5 * sigmoid(steering[0])
+        gate = config.memory * sigmoid(steering[0])
         unit = stride * 2 / size
         offset = offset + np.tanh(steering[6:8])
         answer = np.clip(centre + offset * unit, -FAR, FAR)

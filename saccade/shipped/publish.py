@@ -66,7 +66,6 @@ def add(
     Raises:
         InputError: a run that is unfinished or has no metrics of the test split; an invalid or existing name; more
             than 12 MB for its system, or 40 MB in total; a folder that cannot be written to.
-            than 40 MB in total; a folder that cannot be written to.
     """
     into = into or _source_tree()
     target = into / name

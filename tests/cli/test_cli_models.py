@@ -23,7 +23,15 @@ from saccade.shipped import catalogue, publish
 
 ROOT = Path(saccade.__file__).parents[1]
 ABOUT = ["--about", "A network for tests."]
-HELD_OUT = {"pendigits": 3_498}
+HELD_OUT = {
+    "pendigits": 3_498,
+    "npz:omniglot.npz": 1_000,
+    "grid:grid/s1_mouth.npz": 720,
+    "joints:msr_action3d/msr_action3d.npz": 275,
+    "lines:multi30k": 2_461,
+    "flickr8k": 1_000,
+    "mixed": 500,
+}
 """Test examples of the datasets that have not 10,000."""
 
 FILES = {"run.json", "weights.safetensors", "metrics.json", "curve.jsonl", "card.md"}

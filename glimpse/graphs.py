@@ -3,9 +3,9 @@
 import copy
 
 import torch
-from saccade.glimpse.sensor import Retina
 
 from saccade.errors import InputError
+from saccade.gaze.sensor import Retina
 from saccade.glimpse.model import RAM
 from saccade.images.source import ImageBatch
 from saccade.pipeline.graph import EXAMPLES, Graph, Graphs

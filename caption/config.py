@@ -208,8 +208,15 @@ SPEC = Spec(
     unit="pictures",
     learning_term="words",
     metrics=(
-        Metric("bleu_4", "BLEU-4", "BLEU-4", "BLEU-4 of sentences that the network wrote itself.", better="higher"),
-        Metric("bleu_1", "BLEU-1", better="higher"),
+        Metric(
+            "bleu_4",
+            "BLEU-4",
+            "BLEU-4",
+            "BLEU-4 of sentences that the network wrote itself.",
+            better="higher",
+            optional=True,
+        ),
+        Metric("bleu_1", "BLEU-1", better="higher", optional=True),
         Metric("cider", "CIDEr-D", better="higher", optional=True),
         Metric("exact_percent", "exactly right", "% exact", better="higher", optional=True),
         Metric("perplexity", "perplexity, true words read"),

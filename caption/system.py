@@ -67,7 +67,7 @@ class CaptionSystem(System[CaptionData, Config, Captioned, CaptionFacts, Told]):
         )
         width = config.features or batch.vectors.shape[-1]
         sight = Sight(batch.vectors, keep(config.feature_dropout, len(batch.vectors), width))
-        return Episode(reading, sight, lengths=lengths)
+        return Episode(reading, sight, step_targets=reading.target, lengths=lengths)
 
     def loss(self, outputs: Told, episode: CaptionEpisode, config: Config) -> Loss:
         """Return the loss, see `saccade.caption.loss`."""

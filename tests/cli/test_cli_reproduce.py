@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from saccade.pipeline import systems
 from saccade.pipeline.checkpoint import checkpoints as checkpoint
 from saccade.pipeline.checkpoint.atomic_files import lock
 from saccade.pipeline.train import loop as train
@@ -171,7 +172,7 @@ def test_two_processes_write_what_one_does(saccade: Any, place: Path) -> None:
         ("tiny.toml --jobs 0", "'--jobs'"),
         ("nowhere.toml", "no file nowhere.toml"),
         ("empty.toml", "at least one row, [rows.NAME], found none in empty.toml"),
-        ("nobody.toml", "a system: adding, baseline, draw, glimpse, track, video, found None for row a of nobody.toml"),
+        ("nobody.toml", f"a system: {', '.join(systems.names())}, found None for row a of nobody.toml"),
         ("circle.toml", "a, which waits for itself"),
         ("orphan.toml", "a row of orphan.toml, found 'b'"),
         ("wrong.toml", "found 0 for wrong.toml: [rows.a.model] glimpses"),

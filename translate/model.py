@@ -71,9 +71,8 @@ class Entered(RecurrentCore[Any, DecoderState, Read, Step]):
             entered = entered + affine((state.vector,), (self.feed.weight,))  # section 3.3 of Luong et al.
         h, cell = self.cell.advance(entered, state.cell)  # h_t
         read = self.attention(h, context.memory)  # a_t, c_t: equations 7 and 8
-        width = h.shape[1]
-        weights = self.combine.weight[:, :width], self.combine.weight[:, width:]
-        vector = torch.tanh(affine((h, read.context), weights, (self.combine.bias,))).to(h.dtype)  # equation 5
+        both = torch.cat([h, read.context.to(h.dtype)], dim=1)
+        vector = torch.tanh(affine((both,), (self.combine.weight,), (self.combine.bias,))).to(h.dtype)  # equation 5
         vector = dropped(vector, kept, self.keep)
         return Step(vector, read.weights, target), DecoderState(cell, vector, torch.ones_like(state.begun))
 

@@ -132,7 +132,7 @@ def sum_rows(y: Float[Tensor, "R O"]) -> Float[Tensor, " O"]:
     return (y.new_ones(1, len(y)) @ y).squeeze(0)
 
 
-_Tapes = dict[tuple[object, ...], tuple[_Tape, Tensor | None]]
+_Tapes = dict[tuple[object, ...], tuple[_Tape, Tensor | None, tuple[Tensor, ...]]]
 _scope: ContextVar[_Tapes | None] = ContextVar("shared_weights", default=None)
 
 
@@ -174,8 +174,8 @@ def affine(
     if key not in scope:
         tape = _Tape(weights, biases, relu, dtype)
         token = _Collect.apply(tape, len(weights), *weights, *biases) if learns else None
-        scope[key] = (tape, token)
-    tape, token = scope[key]
+        scope[key] = (tape, token, tuple(weights))  # kept alive: another tensor must not get their ids in this scope
+    tape, token, _ = scope[key]
     if token is None:
         return tape.product([x.to(dtype) for x in inputs])
     return _Step.apply(tape, token, *inputs)  # type: ignore[return-value]

@@ -1,7 +1,9 @@
 """The beginning of the command `saccade`, and of `python -m saccade`: Ctrl-C is heard from the first moment."""
 
+import contextlib
 import os
 import signal
+import sys
 from types import FrameType
 
 
@@ -17,7 +19,12 @@ def main() -> None:
     if heard:
         signal.signal(signal.SIGINT, _end)
     from saccade import cli
+    from saccade.pipeline import systems
+    from saccade.terminal.verbs import verbs_of
 
+    with contextlib.suppress(Exception):  # the command itself tells what is wrong
+        if sys.argv[1:2] and sys.argv[1] in systems.names():
+            verbs_of(sys.argv[1])  # imports its settings
     if heard:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     cli.main()

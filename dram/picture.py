@@ -4,7 +4,7 @@ From the trace alone. `t` counts glimpses from 0; between two whole numbers the 
 """
 
 from saccade.dram.frame import Frame, read_frame
-from saccade.gaze.drawing import image_and_windows, image_box, path, progress_bar
+from saccade.gaze.drawing import image_and_windows, image_box, path, progress_bar, retina
 from saccade.pipeline.animate.belief_chart import bars, percent
 from saccade.pipeline.animate.page import Box, Page, Pixels, magnified_size, resize, shorten, text_width
 from saccade.pipeline.animate.palette import (
@@ -19,7 +19,6 @@ from saccade.pipeline.animate.palette import (
     WHITE,
     WRONG,
     Colour,
-    gaze_shade,
     mix,
 )
 from saccade.pipeline.contract import Trace
@@ -53,7 +52,7 @@ def picture(trace: Trace, t: float, example: int) -> Pixels:
     _glance(page, now)
     number = now.step // now.each + 1
     if now.patches:
-        _retina(page, RETINA, now)
+        retina(page, RETINA, now.patches, moving=now.moving)
         x = page.text(f"Glimpse {now.step + 1} ", MARGIN, TITLE_BASELINE, 26, bold=True)
         page.text(f"of {now.steps}", x, TITLE_BASELINE, 26, QUIET)
         page.text("what the retina sees", RETINA.left, CAPTION_BASELINE, 15, QUIET)
@@ -175,20 +174,3 @@ def _verdict(page: Page, now: Frame) -> None:
     box = Box(WIDTH - MARGIN - width, TITLE_BASELINE - 24, width, 32)
     page.rounded(box, 16, colour)
     page.text(word, box.left + width / 2, box.top + 22, 18, WHITE, bold=True, align="middle")
-
-
-def _retina(page: Page, box: Box, now: Frame) -> None:
-    """Draw each scale's patch, magnified, in a frame of its window's shade; dimmed while the gaze moves."""
-    scales, gap, frame = len(now.patches), 10, 3
-    side = min(box.width, (box.height - gap * (scales - 1)) // scales) - 2 * frame
-    width, height = magnified_size(now.patches[0].shape[1], now.patches[0].shape[0], side)
-    top = box.top + frame
-    for scale, patch in enumerate(now.patches):
-        place = Box(box.left + frame, top, width, height)
-        page.paste(resize(patch, width, height), place.left, place.top)
-        shade = gaze_shade(scale, scales)
-        if now.moving:
-            page.fill(place, STAGE, 0.8)
-            shade = mix(shade, GROUND, 0.6)
-        page.outline(place, shade, frame)
-        top += height + 2 * frame + gap

@@ -4,21 +4,18 @@
 as in a saccade of the eye; then the windows stop, the new patches appear and the belief changes.
 """
 
-from saccade.gaze.drawing import cross, image_and_windows, image_box, path, progress_bar
+from saccade.gaze.drawing import cross, image_and_windows, image_box, path, progress_bar, retina
 from saccade.glimpse.frame import Frame, read_frame
 from saccade.pipeline.animate.belief_chart import bars, headline, headline_width, percent, verdict
 from saccade.pipeline.animate.page import Box, Page, Pixels, magnified_size, resize, shorten, text_width
 from saccade.pipeline.animate.palette import (
     BELIEF,
-    GROUND,
     INK,
     QUIET,
     RIGHT,
     STAGE,
     WHITE,
     WRONG,
-    gaze_shade,
-    mix,
 )
 from saccade.pipeline.contract import Trace
 
@@ -45,7 +42,8 @@ def picture(trace: Trace, t: float, example: int) -> Pixels:
     now = read_frame(trace, t, example)
     page = Page(WIDTH, HEIGHT)
     _panel(page, PANEL, now)
-    _retina(page, RETINA, now)
+    top = retina(page, RETINA, now.patches, moving=now.moving)
+    _earlier(page, Box(RETINA.left, top, RETINA.width, RETINA.top + RETINA.height - top), now.earlier)
     bars(page, CHART, now.belief)
     x = page.text(f"Glimpse {now.step + 1} ", MARGIN, TITLE_BASELINE, 26, bold=True)
     page.text(f"of {now.steps}", x, TITLE_BASELINE, 26, QUIET)
@@ -109,24 +107,6 @@ def _captions(page: Page, now: Frame) -> None:
     right = CHART.left + CHART.width
     page.text("before", right, CAPTION_BASELINE, 15, QUIET, align="right")
     page.fill(Box(round(right - text_width("before", 15)) - 9, CAPTION_BASELINE - 12, 2, 14), INK)
-
-
-def _retina(page: Page, box: Box, now: Frame) -> None:
-    """Draw each scale's patch, magnified, in a frame of its window's shade; dimmed while the gaze moves."""
-    scales, gap, frame = len(now.patches), 10, 3
-    side = min(box.width, (box.height - gap * (scales - 1)) // scales) - 2 * frame
-    width, height = magnified_size(now.patches[0].shape[1], now.patches[0].shape[0], side)
-    top = box.top + frame
-    for scale, patch in enumerate(now.patches):
-        place = Box(box.left + frame, top, width, height)
-        page.paste(resize(patch, width, height), place.left, place.top)
-        shade = gaze_shade(scale, scales)
-        if now.moving:
-            page.fill(place, STAGE, 0.8)
-            shade = mix(shade, GROUND, 0.6)
-        page.outline(place, shade, frame)
-        top += height + 2 * frame + gap
-    _earlier(page, Box(box.left, top, box.width, box.top + box.height - top), now.earlier)
 
 
 def _earlier(page: Page, box: Box, patches: list[Pixels]) -> None:

@@ -6,7 +6,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saccade.pipeline.animate.page import Box, Page, Pixels, Point, magnified_size, resize
-from saccade.pipeline.animate.palette import DISTANT_GAZE, FAINT, GAZE, INK, QUIET, RIGHT, WHITE, gaze_shade
+from saccade.pipeline.animate.palette import (
+    DISTANT_GAZE,
+    FAINT,
+    GAZE,
+    GROUND,
+    INK,
+    QUIET,
+    RIGHT,
+    STAGE,
+    WHITE,
+    gaze_shade,
+    mix,
+)
 
 BORDER = 0.08
 """Part of the panel's side that is kept free around the image, for windows that reach beyond it."""
@@ -52,6 +64,27 @@ def path(stage: Page, points: Sequence[Point]) -> None:
     stage.dot(points[-1], 6.5, INK)
     stage.dot(points[-1], 5.5, WHITE)
     stage.dot(points[-1], 3.5, GAZE)
+
+
+def retina(page: Page, box: Box, patches: Sequence[Pixels], *, moving: bool) -> int:
+    """Draw each scale's patch, magnified, in a frame of its window's shade; dimmed while the gaze moves.
+
+    Return where they end, in pixels from the page's top.
+    """
+    scales, gap, frame = len(patches), 10, 3
+    side = min(box.width, (box.height - gap * (scales - 1)) // scales) - 2 * frame
+    width, height = magnified_size(patches[0].shape[1], patches[0].shape[0], side)
+    top = box.top + frame
+    for scale, patch in enumerate(patches):
+        place = Box(box.left + frame, top, width, height)
+        page.paste(resize(patch, width, height), place.left, place.top)
+        shade = gaze_shade(scale, scales)
+        if moving:
+            page.fill(place, STAGE, 0.8)
+            shade = mix(shade, GROUND, 0.6)
+        page.outline(place, shade, frame)
+        top += height + 2 * frame + gap
+    return top
 
 
 def progress_bar(page: Page, box: Box, steps: int, step: int, progress: float) -> None:

@@ -82,7 +82,7 @@ class DotProductAttention(nn.Module):
     def forward(self, query: Float[Tensor, "R Q"], memory: Memory) -> Attended:
         """Read the memory."""
         asked = _grouped(query.to(memory.keys.dtype), memory)
-        scores = torch.bmm(memory.keys, asked.transpose(1, 2)).transpose(1, 2)  # [B, G, N]
+        scores = torch.bmm(asked, memory.keys.transpose(1, 2))  # [B, G, N]
         return _attend(scores * self.scale, memory)
 
 
@@ -94,7 +94,7 @@ def read(weights: Float[Tensor, "R N"], memory: Memory) -> Float[Tensor, "R D"]:
 
 def _grouped(rows: Tensor, memory: Memory) -> Tensor:
     """Return rows [G B, ...] as [B, G, ...]."""
-    return rows.reshape(-1, len(memory.values), *rows.shape[1:]).transpose(0, 1).contiguous()
+    return rows.reshape(-1, len(memory.values), *rows.shape[1:]).transpose(0, 1)
 
 
 def _prepared(memory: Tensor, mask: Tensor | None, key: nn.Linear | None) -> Memory:

@@ -121,7 +121,7 @@ def telling(**settings: Any) -> Case:
         hard = config.attention == "hard"
         return Reading(word, target, chance if hard else None), Sight(torch.randn(examples, 6, 9, generator=generator))
 
-    return Case(lambda: Teller(config, facts), episode, exact=False)
+    return Case(lambda: Teller(config, facts), episode, exact=config.attention != "hard", bitwise=False)
 
 
 def translating(**settings: Any) -> Case:

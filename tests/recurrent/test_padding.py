@@ -76,7 +76,7 @@ def test_until_an_examples_end_nothing_changes_bit_for_bit(case: Case) -> None:
 
     def same(one: Any, other: Any) -> bool:
         """Return True for equal trees; check that those of a case that may round otherwise are close."""
-        return equal(one, other) if case.exact else close(one, other) is None
+        return equal(one, other) if case.bitwise else close(one, other) is None
 
     whole, _ = unroll(core, inputs, state, context, on_state=states.append)
     padded, end = unroll(core, inputs, state, context, lengths=lengths)

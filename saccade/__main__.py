@@ -1,32 +1,26 @@
 """The beginning of the command `saccade`, and of `python -m saccade`: Ctrl-C is heard from the first moment."""
 
-import contextlib
 import os
 import signal
-import sys
 from types import FrameType
 
 
-def _end(number: int, frame: FrameType | None) -> None:
-    """End at once: while modules are imported nothing is begun, and an exception in an import may be lost."""
-    os.write(2, b"saccade: stopped\n")
-    os._exit(128 + number)
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt; while a module is imported, end at once, since an import may lose the exception."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            os.write(2, b"saccade: stopped\n")
+            os._exit(128 + number)
+        frame = frame.f_back
+    raise KeyboardInterrupt
 
 
 def main() -> None:
     """Run the command."""
-    heard = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # else: ignored, as nohup wants it
-    if heard:
-        signal.signal(signal.SIGINT, _end)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else: ignored, as nohup wants it
+        signal.signal(signal.SIGINT, _interrupt)
     from saccade import cli
-    from saccade.pipeline import systems
-    from saccade.terminal.verbs import verbs_of
 
-    with contextlib.suppress(Exception):  # the command itself tells what is wrong
-        if sys.argv[1:2] and sys.argv[1] in systems.names():
-            verbs_of(sys.argv[1])  # imports its settings
-    if heard:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
     cli.main()
 
 

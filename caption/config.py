@@ -189,7 +189,7 @@ class Config:
     """Fraction of the steps at which a place is sampled in training; the others see the mean (hard)."""
 
     looks: Literal["most", "mean"] = "most"
-    """What hard attention sees when it writes: the most probable place, or the mean over all places."""
+    """Input of hard attention when it writes: the most probable place, or the mean over all places."""
 
     beams: int = Field(default=5, ge=1, le=100)
     """Sentences that a beam search writes at once."""

@@ -76,7 +76,7 @@ class Step(NamedTuple):
     """beta_t; 1 without the gate."""
     look: Look | None
     reading: Reading | None
-    """What was read; None while the network writes."""
+    """The sentences that were read; None while the network writes."""
 
 
 class Told(NamedTuple):

@@ -41,7 +41,7 @@ class Prepared(NamedTuple):
     marks: int
     """Digits that its ink seems to have; -1 if it was not looked for."""
     doubt: str | None
-    """What speaks against a number; None if nothing does."""
+    """Reason to doubt the number; None if there is none."""
 
 
 def prepare(

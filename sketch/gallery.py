@@ -20,7 +20,7 @@ class Gallery(NamedTuple):
     given: Tensor
     """First moves that a person made, int64 [B]."""
     original: Float[Tensor, "B S 3"] | None = None
-    """What is redrawn."""
+    """The drawings that are redrawn."""
     original_lengths: Tensor | None = None
     heat: Tensor | None = None
     """True to show the density of the next point, bool [B]; None: no."""

@@ -48,9 +48,9 @@ class Frame(NamedTuple):
     moves: Moves
     """All moves of the drawing."""
     shown: int
-    """How many of them were made."""
+    """Number of them that were made."""
     given: int
-    """How many of them a person made."""
+    """Number of them that a person made."""
     original: Moves | None
     next_move: Mixture | None
     """The distribution of the next move, where it is to be shown."""

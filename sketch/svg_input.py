@@ -43,7 +43,7 @@ REFERRING = ("use", "image", "foreignObject", "script", "feImage", "iframe", "ob
 """Elements that bring in something else than their own strokes."""
 
 STUMBLES = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
-"""What a library raises over path data and transforms that are none."""
+"""Exceptions that the library raises for malformed path data and transforms."""
 
 DO = "draw with the pen or line tools, and save as plain SVG"
 

@@ -62,8 +62,8 @@ class Config:
     """The tracker: a Gaussian window, features, a model of the target's appearance, and a recurrent core."""
 
     method: Literal["appearance", "ratm"] = "appearance"
-    """What steers the window: the likeness to the target's appearance and a recurrent core, or, as in the paper, the
-    recurrent core alone (ratm), which follows whatever it was trained to follow."""
+    """Source of the window's moves: the likeness to the target's appearance and a recurrent core, or, as in the paper,
+    the recurrent core alone (ratm), which follows whatever it was trained to follow."""
     window: int = Field(default=32, ge=8, le=256)
     """Filters along each side of the window, N."""
     reach: float = Field(default=3.0, ge=1.5, le=10)

@@ -9,7 +9,7 @@ Weights = dict[str, Array]
 
 
 class Told(NamedTuple):
-    """What one caption of one picture gives, [T, ...]."""
+    """The outputs for one caption of one picture, [T, ...]."""
 
     weights: Array
     gate: Array

@@ -21,7 +21,7 @@ ANSWER = "document.querySelector('.panel-glimpse .answer').textContent"
 DRAWN = "document.querySelectorAll('.tile').length === {} && document.querySelectorAll('.chart span').length > 5"
 
 SETTLED = {"glimpse": LOOKED.format(7), "draw": DRAWN.format(4)}
-"""What is true when a panel has shown its first answer; a panel that is not named gets a second."""
+"""A condition that holds when a panel has shown its first answer; a panel that is not named gets a second."""
 
 
 def clean(browser: Browser, studio: Studio) -> None:

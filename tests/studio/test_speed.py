@@ -1,4 +1,4 @@
-"""What a person waits for, measured: start, first glimpse, strokes, frames while drawing, fifty pages at once."""
+"""The times that a person waits, measured: start, first glimpse, strokes, frames while drawing, fifty pages at once."""
 
 import asyncio
 import json

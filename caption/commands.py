@@ -13,9 +13,6 @@ from saccade.terminal.verbs import evaluate_and_show, gif_command, result_of, tr
 SYSTEM = "caption"
 THEN = ("gif {} --index 3",)
 
-DEFAULT = Path("caption-flickr8k")
-"""The shipped network that writes by default."""
-
 MOST_WRITTEN, MOST_FILMED = 2000, 100
 """Most pictures in one call of `write`, and with a film or a strip."""
 
@@ -39,7 +36,7 @@ def evaluate(
 
 def write(
     files: Annotated[list[Path], typer.Argument(metavar="PHOTO...", help="Photographs.", show_default=False)],
-    run: Annotated[Path, typer.Option(help="A trained network's run folder, or a shipped one's name.")] = DEFAULT,
+    run: Annotated[Path, typer.Option(help="A trained network's run folder.", show_default=False)],
     beam: Beams = None,
     gif: Annotated[Path | None, typer.Option(help="Film of the looking: .gif, .webp or .png.")] = None,
     strip: StripFile = None,
@@ -65,8 +62,7 @@ def write(
         network = network.with_model(beams=beam)
     assert isinstance(network, Writer)
     telling = network.write(files)
-    wrote = [show.write_strip(telling.trace, strip, overwrite=overwrite)] if strip else []
-    wrote += [show.write_film(telling.trace, gif, seconds=seconds, overwrite=overwrite)] if gif else []
+    wrote = show.write_pictures(telling.trace, gif, strip, seconds=seconds, overwrite=overwrite)
     answers = [
         {"picture": str(file), "sentences": [{"text": one.text, "score": one.score} for one in several]}
         for file, several in zip(files, telling.sentences, strict=True)
@@ -76,7 +72,7 @@ def write(
             typer.echo(f"{file}: {several[0].text}")
             for other in several[1:]:
                 typer.echo(f"    or: {other.text}")
-    screen.give({"wrote": [str(file) for file in wrote], "answers": answers}, as_json=as_json)
+    screen.give({"wrote": wrote, "answers": answers}, as_json=as_json)
 
 
 VERBS = {

@@ -48,8 +48,7 @@ def read(
     network = open_trained(run, SYSTEM)
     assert isinstance(network, Reader)
     trace = network.trace(files, condition)
-    wrote = [show.write_strip(trace, strip, overwrite=overwrite)] if strip else []
-    wrote += [show.write_film(trace, gif, seconds=seconds, overwrite=overwrite)] if gif else []
+    wrote = show.write_pictures(trace, gif, strip, seconds=seconds, overwrite=overwrite)
     found = readings(trace)
     if not as_json:
         rows = [
@@ -65,7 +64,7 @@ def read(
         ]
         screen.show_table("", rows)
     answers = [{"picture": str(file), **one._asdict()} for file, one in zip(files, found, strict=True)]
-    screen.give({"wrote": [str(file) for file in wrote], "answers": answers}, as_json=as_json)
+    screen.give({"wrote": wrote, "answers": answers}, as_json=as_json)
 
 
 VERBS = {

@@ -50,14 +50,13 @@ def gif(
     batch = network.held_out(network.source(data_dir), split, index, count)
     trace = network.look(batch, condition)
     outputs.make_folder_of(film)
-    wrote = [show.write_strip(trace, strip, overwrite=overwrite)] if strip else []
-    wrote.append(show.write_film(trace, film, seconds=seconds, overwrite=overwrite))
+    wrote = show.write_pictures(trace, film, strip, seconds=seconds, overwrite=overwrite)
     answers = screen.answers(readings(trace), range(index, index + count))
     if not as_json:
         screen.show_answers(answers)
     if trace.remark:
         screen.say(trace.remark)
-    screen.give({"wrote": [str(file) for file in wrote], "split": split, "answers": answers}, as_json=as_json)
+    screen.give({"wrote": wrote, "split": split, "answers": answers}, as_json=as_json)
 
 
 def read(
@@ -89,15 +88,14 @@ def read(
     network = open_trained(run, SYSTEM)
     assert isinstance(network, Reader)
     trace = network.trace(files, condition, as_is=as_is)
-    wrote = [show.write_strip(trace, strip, overwrite=overwrite)] if strip else []
-    wrote += [show.write_film(trace, gif, seconds=seconds, overwrite=overwrite)] if gif else []
+    wrote = show.write_pictures(trace, gif, strip, seconds=seconds, overwrite=overwrite)
     found = readings(trace)
     answers = screen.answers(found, [str(files[reading.picture]) for reading in found])
     if not as_json:
         screen.show_answers(answers)
     if trace.remark:
         screen.say(trace.remark)
-    screen.give({"wrote": [str(file) for file in wrote], "answers": answers}, as_json=as_json)
+    screen.give({"wrote": wrote, "answers": answers}, as_json=as_json)
 
 
 VERBS = {

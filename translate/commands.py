@@ -132,9 +132,7 @@ def _draw(
     from saccade.pipeline.animate import show
 
     trace = network.trace(sentences, texts)
-    wrote = [show.write_strip(trace, strip, overwrite=overwrite)] if strip else []
-    wrote += [show.write_film(trace, gif, seconds=seconds, overwrite=overwrite)] if gif else []
-    return [str(file) for file in wrote]
+    return show.write_pictures(trace, gif, strip, seconds=seconds, overwrite=overwrite)
 
 
 def _show(lines: list[str], translated: Sequence["Translation"], wrote: list[str], n_best: int, as_json: bool) -> None:

@@ -14,9 +14,6 @@ Item = TypeVar("Item")
 SYSTEM = "video"
 THEN = ("gif {} --index 7",)
 
-DEFAULT = Path("frames-grid")
-"""The shipped network that reads by default."""
-
 
 def evaluate(
     path: RunPath,
@@ -54,7 +51,9 @@ def evaluate(
 
 def read(
     video: Annotated[Path, typer.Argument(metavar="VIDEO", help="Video file, GIF, or folder of pictures.")],
-    run: Annotated[Path, typer.Option(help="A trained network's run folder, or a shipped one's name.")] = DEFAULT,
+    run: Annotated[
+        Path, typer.Option(help="A trained network's run folder, or a shipped one's name.", show_default=False)
+    ],
     box: Annotated[str | None, typer.Option(help="Part of the frames to look at: x,y,width,height in pixels.")] = None,
     gif: Annotated[Path | None, typer.Option(help="Film of the answers: .gif, .webp or .png.")] = None,
     strip: StripFile = None,
@@ -75,8 +74,7 @@ def read(
     assert isinstance(network, Watcher)
     part = None if box is None else parse_box(box)
     watched = network.read(video, part, MOST_FILMED if gif or strip else None)
-    wrote = [show.write_strip(watched.trace, strip, overwrite=overwrite)] if strip else []
-    wrote += [show.write_film(watched.trace, gif, seconds=seconds, overwrite=overwrite)] if gif else []
+    wrote = show.write_pictures(watched.trace, gif, strip, seconds=seconds, overwrite=overwrite)
     last = watched.glances[-1]
     answer = last.label if last.sentence is None else " ".join(last.sentence)
     if not as_json:
@@ -96,7 +94,7 @@ def read(
         "milliseconds_per_frame": watched.milliseconds,
         "frames": [glance._asdict() for glance in watched.glances],
     }
-    screen.give({"wrote": [str(file) for file in wrote], **result}, as_json=as_json)
+    screen.give({"wrote": wrote, **result}, as_json=as_json)
 
 
 MOST_ROWS = 25

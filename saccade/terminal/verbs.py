@@ -125,11 +125,10 @@ def gif_command(system: str) -> Verb:
         network = open_trained(path, system)
         trace = network.look(network.held_out(network.source(data_dir), split, index, count))
         outputs.make_folder_of(film)
-        wrote = [show.write_strip(trace, strip, overwrite=overwrite)] if strip else []
-        wrote.append(show.write_film(trace, film, seconds=seconds, overwrite=overwrite))
+        wrote = show.write_pictures(trace, film, strip, seconds=seconds, overwrite=overwrite)
         if trace.remark:
             screen.say(trace.remark)
-        screen.give({"wrote": [str(file) for file in wrote], "split": split}, as_json=as_json)
+        screen.give({"wrote": wrote, "split": split}, as_json=as_json)
 
     return gif
 

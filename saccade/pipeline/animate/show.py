@@ -49,6 +49,19 @@ def write_strip(trace: Trace, path: Path | str, *, caption: str = "", overwrite:
     return film.write_strip(path, frames, columns, caption=caption, overwrite=overwrite)
 
 
+def write_pictures(
+    trace: Trace, film: Path | None, strip: Path | None, *, seconds: float, overwrite: bool
+) -> list[str]:
+    """Draw a trace as the strip and the film that a command was asked for, either or none; return their paths.
+
+    Raises:
+        InputError: see `saccade.pipeline.outputs.check`.
+    """
+    wrote = [write_strip(trace, strip, overwrite=overwrite)] if strip else []
+    wrote += [write_film(trace, film, seconds=seconds, overwrite=overwrite)] if film else []
+    return [str(file) for file in wrote]
+
+
 def render(trace: Trace, *, between: int | None = None, columns: int | None = None) -> Film:
     """Draw the frames of a film.
 

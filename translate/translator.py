@@ -23,7 +23,7 @@ from saccade.words.search import beam_search
 from saccade.words.subwords import Subwords
 from saccade.words.vocabulary import tidy
 
-ROWS = 400
+ROWS = 800
 """Sentences that are written at once, each beam counted."""
 
 LONGER, MORE = 2, 10

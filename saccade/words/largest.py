@@ -31,12 +31,15 @@ def largest(values: Float[Tensor, "R V"], k: int) -> tuple[Float[Tensor, "R k"],
     return found, places.gather(1, among)
 
 
-def normaliser(logits: Float[Tensor, "R V"]) -> Float[Tensor, " R"]:
-    """Return the logarithm of the sum of exponentials of each row, computed in float32 (float64 for float64)."""
+def normaliser(logits: Float[Tensor, "R V"], highest: Float[Tensor, " R"]) -> Float[Tensor, " R"]:
+    """Return the logarithm of the sum of exponentials of each row, computed in float32 (float64 for float64).
+
+    Args:
+        logits: scores.
+        highest: of each row, as `largest` found it.
+    """
     fine = torch.promote_types(logits.dtype, torch.float32)
     totals = []
-    for part in logits.split(ROWS):
-        values = part.to(fine, copy=True)
-        highest = values.amax(1, keepdim=True)
-        totals.append(values.sub_(highest).exp_().sum(1).log_().add_(highest[:, 0]))
+    for part, top in zip(logits.split(ROWS), highest.to(fine).split(ROWS), strict=True):
+        totals.append((part.to(fine) - top[:, None]).exp_().sum(1).log_().add_(top))
     return torch.cat(totals)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
@@ -22,7 +23,7 @@ from saccade.words.symbols import BEGIN, END, NEVER_WRITTEN, PAD
 Logits = Callable[[Any], Tensor]
 """From a core's output at one step to scores [B, V], not normalised; before any `readout`."""
 
-STEPS_AT_ONCE = 4
+STEPS_AT_ONCE = 2
 """Steps between two looks at which sentences are done; the results do not depend on it."""
 
 
@@ -43,13 +44,14 @@ class Hypotheses(NamedTuple):
 
 
 class Beams(NamedTuple):
-    """State of a beam search for B sentences with K beams: what is being written, and what is finished."""
+    """State of a beam search for B sentences: K beams that are being written (one before the first step), and what is
+    finished."""
 
     core: Any
     """The core's state of every beam, every leaf [B K, ...]."""
     symbols: Int64[Tensor, "B K T"]
     scores: Float[Tensor, "B K"]
-    """Log-probability of what is written so far; -inf where there are fewer beams."""
+    """Log-probability of what is written so far; -inf where there are fewer sentences."""
     finished: Int64[Tensor, "B K T"]
     finished_scores: Float[Tensor, "B K"]
     """Normalised; -inf where fewer are finished."""
@@ -62,7 +64,8 @@ class BeamSearch(RecurrentCore[Tensor, Beams, Any, Tensor]):
 
     Of the extensions of all beams by one symbol the best K that do not end are kept. An extension that ends is finished
     if it is among the best K of all. A sentence is done when K are finished, or at its own `most` symbols, where all
-    beams end. The context is what the core's `prepare` returned, each example's K times.
+    beams end. The context is what the core's `prepare` returned: each example's once for the first step, where all
+    beams would be the same, then K times.
     """
 
     def __init__(
@@ -76,27 +79,28 @@ class BeamSearch(RecurrentCore[Tensor, Beams, Any, Tensor]):
         """Return the state before the first step: one empty sentence for each example."""
         size, steps = len(most), int(most.max())
         symbols = torch.full((size, self.beams, steps), PAD, device=most.device)
-        scores = torch.full((size, self.beams), -torch.inf, device=most.device)
-        one = scores.clone()
-        one[:, 0] = 0.0
-        return Beams(self.core.initial_state(size * self.beams), symbols, one, symbols, scores, most)
+        none = torch.full((size, self.beams), -torch.inf, device=most.device)
+        return Beams(self.core.initial_state(size), symbols[:, :1], torch.zeros_like(none[:, :1]), symbols, none, most)
 
     def forward(self, inputs: Int64[Tensor, " 1"], state: Beams, context: Any) -> tuple[Tensor, Beams]:
         step, (size, beams) = int(inputs), state.scores.shape
         previous = state.symbols[:, :, step - 1] if step else torch.full_like(state.symbols[:, :, 0], BEGIN)
         output, core = self.core(previous.flatten(), state.core, context)
         logits = self.logits(output)
-        total = normaliser(logits)
+        found, symbols = largest(logits, min(self.beams + len(self.never), logits.shape[1]))  # [B K, k]
+        total = normaliser(logits, found[:, 0])
         ending = state.scores + (logits[:, END] - total).view(size, beams).float()  # [B, K]
-        found, symbols = largest(logits, min(beams + len(self.never), logits.shape[1]))  # [B K, k]
         found = (found - total[:, None]).masked_fill(torch.isin(symbols, symbols.new_tensor(self.never)), -torch.inf)
         values = state.scores[:, :, None] + found.view(size, beams, -1).float()
         values = values.masked_fill((state.most == step + 1)[:, None, None], -torch.inf)  # at its end no beam goes on
-        kept, places = values.flatten(1).topk(beams, dim=1)  # [B, K]
+        among = values.flatten(1)
+        missing = max(0, self.beams - among.shape[1])  # fewer symbols than beams: the rest write what is never best
+        kept, places = F.pad(among, (0, missing), value=-torch.inf).topk(self.beams, dim=1)  # [B, K]
+        places = places.clamp(max=among.shape[1] - 1)
         parents = places // values.shape[2]
         chosen = symbols.view(size, -1).gather(1, places)
         finished, finished_scores = self._finish(state, step, ending, kept)
-        written = state.symbols.gather(1, parents[:, :, None].expand_as(state.symbols)).clone()
+        written = state.symbols.gather(1, parents[:, :, None].expand(-1, -1, state.symbols.shape[2])).clone()
         written[:, :, step] = chosen
         rows = (parents + beams * torch.arange(size, device=parents.device)[:, None]).flatten()
         after = Beams(take(core, rows), written, kept, finished, finished_scores, state.most)
@@ -106,14 +110,15 @@ class BeamSearch(RecurrentCore[Tensor, Beams, Any, Tensor]):
         """Return the best K finished sentences and their scores, after those that end at this step."""
         beams = self.beams
         ranks = torch.cat([ending, kept], dim=1).topk(beams, dim=1).indices  # among all, the first K are the ends
-        among = torch.zeros(len(ending), 2 * beams, dtype=torch.bool, device=ending.device).scatter(1, ranks, True)
+        among = torch.zeros(len(ending), ending.shape[1] + beams, dtype=torch.bool, device=ending.device)
+        among.scatter_(1, ranks, True)
         open_ = ~done(state, step)[:, None]
-        new = torch.where(among[:, :beams] & open_, ending / (step + 1) ** self.length_penalty, -torch.inf)
+        new = torch.where(among[:, : ending.shape[1]] & open_, ending / (step + 1) ** self.length_penalty, -torch.inf)
         ended = state.symbols.clone()
         ended[:, :, step] = END
         scores, best = torch.cat([state.finished_scores, new], dim=1).topk(beams, dim=1)
         both = torch.cat([state.finished, ended], dim=1)
-        return both.gather(1, best[:, :, None].expand_as(ended)), scores
+        return both.gather(1, best[:, :, None].expand(-1, -1, both.shape[2])), scores
 
 
 def done(state: Beams, step: int) -> Bool[Tensor, " B"]:
@@ -153,20 +158,20 @@ def beam_search(
         found = f"{beams} beams for {len(most)} sentences of {most.min() if len(most) else 'no'} symbols"
         raise InputError("1 or more beams, sentences and symbols", found, "give more")
     search = BeamSearch(core, logits, beams, length_penalty, never)
-    prepared = map_tensors(lambda leaf: leaf.repeat_interleave(beams, dim=0), core.prepare(context))
-    state, open_, steps = search.begin(most), torch.arange(len(most), device=most.device), int(most.max())
+    prepared, core_of = core.prepare(context), _Prepared(search)
+    state, open_ = search.begin(most), torch.arange(len(most), device=most.device)
     symbols, scores = state.finished.clone(), state.finished_scores.clone()
-    core_of = _Prepared(search)
-    for start in range(0, steps, STEPS_AT_ONCE):
-        numbers = torch.arange(start, min(start + STEPS_AT_ONCE, steps), device=most.device)[:, None]
-        state = unroll(core_of, numbers, state, prepared)[1]
-        finished = done(state, start + len(numbers))
+    numbers = torch.arange(int(most.max()), device=most.device)[:, None]
+    for window in (numbers[:1], *filter(len, numbers[1:].split(STEPS_AT_ONCE))):
+        state = unroll(core_of, window, state, prepared)[1]
+        if not window[0]:
+            prepared = map_tensors(lambda leaf: leaf.repeat_interleave(beams, dim=0), prepared)
+        finished = done(state, int(window[-1]) + 1)
         symbols[open_[finished]], scores[open_[finished]] = state.finished[finished], state.finished_scores[finished]
         if finished.all():
             break
         if finished.any():  # what is done is stepped no more
-            going = ~finished
-            rows = going.repeat_interleave(beams)
+            going, rows = ~finished, (~finished).repeat_interleave(beams)
             open_, prepared = open_[going], take(prepared, rows)
             state = Beams(take(state.core, rows), *(leaf[going] for leaf in state[1:]))
     lengths = (symbols != PAD).sum(2).masked_fill(scores == -torch.inf, 0)

@@ -1,6 +1,7 @@
 """A trained sketch-rnn in Python: draws, redraws, finishes a person's drawing, walks between two, and reads."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float
@@ -148,9 +149,9 @@ class Artist(Trained[Config, Strokes, SketchFacts]):
         Raises:
             InputError: a network that was trained without classes.
         """
-        generator = torch.Generator().manual_seed(0)
+        generator, config = torch.Generator().manual_seed(0), replace(self.config, dropout=0.0)
         if self.config.task == "read":
-            episode = reading_episode(batch, self.config, generator)
+            episode = reading_episode(batch, config, generator)
             core = self.core
             outputs, _ = unroll(core, episode.inputs, core.initial_state(len(batch.labels)), lengths=episode.lengths)
             return last(outputs, episode.lengths)
@@ -160,7 +161,7 @@ class Artist(Trained[Config, Strokes, SketchFacts]):
         classes, examples = len(self.facts.classes), len(batch.labels)
         of_all = Strokes(*(leaf.repeat(classes, *[1] * (leaf.ndim - 1)) for leaf in batch))
         labels = torch.arange(classes).repeat_interleave(examples)  # every drawing as of every class, at once
-        episode = drawing_episode(of_all._replace(labels=labels), self.config, generator, 1.0)
+        episode = drawing_episode(of_all._replace(labels=labels), config, generator, 1.0)
         context = episode.context._replace(noise=torch.zeros_like(episode.context.noise))
         step, _ = unroll(self.core, episode.inputs, self.core.initial_state(len(labels)), context)
         wrong = nats(step, episode.targets)

@@ -1,5 +1,7 @@
 """A classifier of drawings: a recurrent core over the moves of the pen, with an answer after every move."""
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -58,7 +60,7 @@ def reading_episode(batch: Strokes, config: Config, generator: torch.Generator) 
 @torch.no_grad()
 def beliefs(reader: PenReader, batch: Strokes, config: Config) -> Float[Tensor, "T B K"]:
     """Return the probabilities of the classes after every move."""
-    episode = reading_episode(batch, config, torch.Generator().manual_seed(0))
+    episode = reading_episode(batch, replace(config, dropout=0.0), torch.Generator())
     outputs, _ = unroll(reader, episode.inputs, reader.initial_state(len(batch.labels)))
     return outputs.softmax(2)
 

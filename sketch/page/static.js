@@ -69,7 +69,8 @@ export function open({ facts, graph, Tensor }) {
     return { z, labels: Array.from({ length: count }, (_, k) => order[label === DIFFERENT ? k % order.length : 0]) };
   }
 
-  async function* drawing(request) {
+  async function* drawing(asked) {
+    const request = { pen_down: true, label: LIKELIEST, most_strokes: 60, density: false, ...asked };
     const { network, strokes, count, temperature } = request;
     const own = facts.networks[network];
     const moves = strokes.length ? begunMoves(own, strokes, facts.whole, request.pen_down) : null;

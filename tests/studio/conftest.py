@@ -1,13 +1,17 @@
-"""One studio and one browser for all tests here."""
+"""One studio, one browser and one static site for all tests here."""
 
+import functools
 import lzma
+import threading
 from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from saccade.studio.site import LARGEST, write_site
 from tests.studio.browser import Browser
-from tests.studio.running import Studio
+from tests.studio.running import Quiet, Studio
 
 
 @pytest.fixture(scope="package")
@@ -31,3 +35,15 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 def axe() -> str:
     """The script of axe-core."""
     return lzma.decompress((Path(__file__).parent / "axe.min.js.xz").read_bytes()).decode()
+
+
+@pytest.fixture(scope="package")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an exported site on a file server."""
+    folder = tmp_path_factory.mktemp("site") / "site"
+    assert write_site(folder)["bytes"] <= LARGEST
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()

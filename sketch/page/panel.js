@@ -14,7 +14,7 @@ const PEN = 0.02;
 const TOO_SMALL = 0.03;
 const BEGIN = Array.from({ length: 24 }, (_, k) => {
   const angle = Math.PI * (1.05 + (1.15 * k) / 23);
-  return { x: 0.5 + 0.2 * Math.cos(angle), y: 0.37 + 0.19 * Math.sin(angle) };
+  return { x: 0.49 + 0.18 * Math.cos(angle), y: 0.34 + 0.17 * Math.sin(angle) };
 }); // the upper arc of a 2, 3, 8 or 9
 
 export async function mount(root, studio) {

@@ -64,7 +64,7 @@ class SketchPanel {
     this.network = name;
     for (const button of this.part.networks.children) button.setAttribute("aria-pressed", button.dataset.network === name);
     const { classes, labelled } = this.facts.networks[name];
-    const options = labelled ? [["what fits best", LIKELIEST], ["different digits", DIFFERENT], ...classes.map((one, k) => [`a ${one}`, k])] : [["what fits", LIKELIEST]];
+    const options = labelled ? [["what fits best", LIKELIEST], ["mixed digits", DIFFERENT], ...classes.map((one, k) => [`a ${one}`, k])] : [["what fits", LIKELIEST]];
     this.part.label.replaceChildren(...options.map(([text, value]) => h("option", { value, selected: value === DIFFERENT }, text)));
     this.part.reads.hidden = !labelled;
     const had = this.endings.length;
@@ -222,6 +222,7 @@ class SketchPanel {
 
   #buttons() {
     const { part } = this;
+    if (this.facts) this.#command();
     const drawn = this.pad.strokes.length > 0;
     const has = Boolean(this.ending);
     part.accept.disabled = !this.ending?.done || !this.ending.points.length;

@@ -26,7 +26,7 @@ ASKED: dict[str, dict[str, Any]] = {
 
 def test_endings_and_readings_are_pythons(browser: Browser, studio: Studio, site: str) -> None:
     more = {"count": 4, "seed": 5, "temperature": 0.4}
-    found: dict[str, Any] = {}
+    found: dict[tuple[str, str], Any] = {}
     for address, engine in ((site, "still.js"), (studio.url, "talk.js")):
         browser.open(address, "sketch")
         browser.run("delete window.engine; 0")
@@ -42,5 +42,5 @@ def test_endings_and_readings_are_pythons(browser: Browser, studio: Studio, site
             for a, b in zip(one["moves"], other["moves"], strict=True):
                 np.testing.assert_allclose(a or [0], b or [0], atol=2e-3)
         assert ("density" in ours[1]) == ASKED[name].get("density", False)
-    read = [np.array(found[engine, "read"][0]["beliefs"]) for engine in ("still.js", "talk.js")]
-    np.testing.assert_allclose(*read, atol=1e-3)
+    one, other = (np.array(found[engine, "read"][0]["beliefs"]) for engine in ("still.js", "talk.js"))
+    np.testing.assert_allclose(one, other, atol=1e-3)

@@ -31,7 +31,6 @@ class FollowPanel {
     part.save.onclick = () => this.#save();
     part.anew.onclick = () => this.hand();
     part.digit.onchange = () => this.hand();
-    part.wall.onchange = () => {};
     const { scene } = part;
     scene.onpointerdown = (event) => this.#down(event);
     scene.onpointermove = (event) => this.#move(event);
@@ -117,7 +116,7 @@ class FollowPanel {
     const signal = this.#begin();
     this.scene.begin(Number(this.part.digit.value));
     this.part.title.textContent = `Move the ${this.part.digit.value}; lose the tracker if you can`;
-    this.part.command.textContent = "saccade track follow my-video.mp4 --box 34,34,28,28 --gif follow.gif";
+    this.part.command.textContent = "saccade track follow my-video.mp4 --box 37,37,22,22 --gif follow.gif";
     const frameOf = (seconds) => ({ levels: this.scene.frame(seconds, this.part.wall.checked), width: SIDE, height: SIDE, channels: 1 });
     this.frames = [frameOf(0)];
     this.found = [{ box: this.scene.box, confidence: 1 }];

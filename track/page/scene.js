@@ -3,7 +3,7 @@
 import { fromBase64 } from "../../kit/pixels.js";
 
 export const SIDE = 96;
-const GLYPH = 28;
+const [GLYPH, BOX] = [28, 22]; // of a digit's picture, of which it fills 20
 const PATHS = [ // of the other digits: Lissajous figures that never come too near to the middle
   { digit: 4, x: 0.22, y: 0.3, rx: 0.12, ry: 0.16, speed: 0.7, at: 0 },
   { digit: 7, x: 0.78, y: 0.28, rx: 0.12, ry: 0.14, speed: 0.9, at: 2 },
@@ -28,7 +28,7 @@ export class Scene {
 
   /** The box of the digit: left, top, width, height. */
   get box() {
-    return [Math.round(this.x - GLYPH / 2), Math.round(this.y - GLYPH / 2), GLYPH, GLYPH];
+    return [Math.round(this.x - BOX / 2), Math.round(this.y - BOX / 2), BOX, BOX];
   }
 
   /** Return the frame after some seconds. */

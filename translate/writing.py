@@ -16,7 +16,7 @@ from saccade.words.symbols import END
 
 
 class Translated(NamedTuple):
-    """What was found in the end."""
+    """Result of a search."""
 
     candidates: list[Candidate]
     """The best first; each text once."""

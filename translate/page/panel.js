@@ -104,8 +104,8 @@ class TranslatePanel {
     });
     [...this.part.reads.children].forEach((word, k) => {
       const weight = over ? 0 : this.found.weights[t][k];
-      word.style.backgroundColor = weight > 0.02 ? `rgb(255 138 61 / ${Math.min(0.85, weight)})` : "";
-      word.style.color = weight > 0.3 ? "#14161a" : "";
+      word.style.borderBottomColor = weight > 0.02 ? `rgb(255 138 61 / ${Math.min(1, weight)})` : "transparent";
+      word.classList.toggle("seen", weight > 0.3);
     });
     this.#redraw();
   }

@@ -23,9 +23,9 @@ DRAWN = "document.querySelectorAll('.tile').length === {} && document.querySelec
 SETTLED = {
     "glimpse": LOOKED.format(7),
     "draw": DRAWN.format(4),
-    "sketch": "!document.querySelector('[data-part=accept]').disabled && document.querySelector('.bars .best') !== null",
+    "sketch": "!document.querySelector('[data-part=accept]').disabled && !!document.querySelector('.bars .best')",
     "track": "document.querySelectorAll('.chart span').length === 48",
-    "translate": "document.querySelectorAll('.beam li').length > 1 && document.querySelector('.writes .now') !== null",
+    "translate": "document.querySelectorAll('.beam li').length > 1 && !!document.querySelector('.writes .now')",
 }
 """A condition that holds when a panel has shown its first answer; a panel that is not named gets a second."""
 

@@ -77,10 +77,10 @@ class DRAM(RecurrentCore[GazeInputs, State, Seen, Any]):
         """Pad the pictures, and glance at them; the rollouts of a picture share its glance."""
         prepared = self.retina.prepare(context)
         if self.glance is None:
-            blank = context.new_zeros(len(context), 0)
-            return Seen(prepared, blank, blank.view(len(context), 1, 0, 0).to(torch.uint8))
+            blank = context.new_zeros(context.shape[0], 0)
+            return Seen(prepared, blank, blank.view(context.shape[0], 1, 0, 0).to(torch.uint8))
         copies = _copies(context, self.config.rollouts)
-        coarse = self.glance.coarse(context[: len(context) // copies])
+        coarse = self.glance.coarse(context[: context.shape[0] // copies])
         glance = self.glance(coarse).to(self.extents.dtype)
         drawn = (coarse.detach() * 255).round().to(torch.uint8)
         return Seen(prepared, glance.repeat(copies, 1), drawn.repeat(copies, 1, 1, 1))
@@ -104,7 +104,7 @@ class DRAM(RecurrentCore[GazeInputs, State, Seen, Any]):
         if self.upper is not None:
             told = torch.cat([r1, location.to(r1.dtype), inputs.clock.to(r1.dtype)], dim=1) if config.place_told else r1
             top, upper = self.upper(told, looking, None)  # r2_n = R(r1_n, r2_{n-1})
-        extents = self.extents.expand(len(location), -1, -1)
+        extents = self.extents.expand(location.shape[0], -1, -1)
         answers = inputs.clock[:, -1] > 0
         step = GazeStep(
             *(location, extents, patches, context.coarse, mean, sample, chosen, answers),
@@ -173,7 +173,7 @@ def _glimpse_network(config: Config, facts: SequenceFacts, seen: int) -> nn.Modu
 
 def _copies(images: Tensor, rollouts: int) -> int:
     """Return M if the pictures are M copies of the same ones, one after the other; else 1."""
-    if rollouts == 1 or len(images) % rollouts:
+    if rollouts == 1 or images.shape[0] % rollouts:
         return 1
     once, *others = images.chunk(rollouts)
     return rollouts if all(torch.equal(once, other) for other in others) else 1

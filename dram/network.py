@@ -48,7 +48,7 @@ class Glance(nn.Module):
         return F.adaptive_avg_pool2d(images, self.side)
 
     def forward(self, coarse: Float[Tensor, "B C q q"]) -> Float[Tensor, "B size"]:
-        seen = torch.cat([coarse, self.places.expand(len(coarse), -1, -1, -1)], dim=1)
+        seen = torch.cat([coarse, self.places.expand(coarse.shape[0], -1, -1, -1)], dim=1)
         seen = F.relu(self.second(F.relu(self.first(seen))))
         weight = full_precision(self.maps(seen).flatten(2)).softmax(2)  # of each map over its places
         points = (weight @ self.grid).flatten(1)  # key points (x, y)

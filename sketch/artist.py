@@ -1,6 +1,7 @@
 """A trained sketch-rnn in Python: draws, redraws, finishes a person's drawing, walks between two, and reads."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float
@@ -12,10 +13,10 @@ from saccade.pipeline.trained import Trained
 from saccade.recurrent.sequence import clear_padding, last, mask
 from saccade.recurrent.unroll import unroll
 from saccade.sketch.config import Config, SketchFacts
-from saccade.sketch.episodes import drawing_episode, five_features, start, trimmed
+from saccade.sketch.episodes import drawing_episode, five_features, inputs_of, trimmed
 from saccade.sketch.gallery import Drawings, Gallery, Reading, spherical
 from saccade.sketch.loss import divergence, nats
-from saccade.sketch.model import Given, PenInputs, Seen, Sketch
+from saccade.sketch.model import Given, Seen, Sketch
 from saccade.sketch.pen_reader import reading_episode
 from saccade.sketch.sampling import noise_for, sample
 from saccade.sketch.source import Strokes, pad
@@ -43,11 +44,18 @@ class Artist(Trained[Config, Strokes, SketchFacts]):
             InputError: fewer than 1, a character that is no class, a temperature of 0 or less, or a reader.
         """
         labels = self._labels(what)
+        return self.draw(self.noise_of(len(labels), -1 if isinstance(what, int) else labels, seed), seed, temperature)
+
+    def noise_of(self, count: int, labels: Tensor | int, seed: int) -> Given:
+        """Return z of the prior for new drawings of a class; -1: of any."""
         generator = torch.Generator().manual_seed(seed)
-        z = torch.randn(len(labels), self.config.latent, generator=generator)
-        if self.config.labelled and isinstance(what, int):
-            labels = torch.randint(len(self.facts.classes), labels.shape, generator=generator)
-        return self.draw(Given(z, labels), seed, temperature)
+        z = torch.randn(count, self.config.latent, generator=generator)
+        if isinstance(labels, int):
+            labels = torch.full((count,), labels)
+            if labels[0] < 0:
+                classes = len(self.facts.classes) if self.config.labelled else 1
+                labels = torch.randint(classes, (count,), generator=generator)
+        return Given(z, labels)
 
     def draw(
         self,
@@ -61,7 +69,7 @@ class Artist(Trained[Config, Strokes, SketchFacts]):
         core, examples = self._sketch(), len(context.labels)
         given = 0 if begun is None else int(begun.lengths[0])
         noise = noise_for(ROOM * self.facts.longest, examples, torch.Generator().manual_seed(seed + 1))
-        first = None if begun is None else _inputs(begun)
+        first = None if begun is None else inputs_of(begun)
         drawn = sample(core, context, noise, temperature, first)
         moves = drawn.moves if begun is None else torch.cat([begun.moves, drawn.moves], dim=1)
         lengths = drawn.lengths + given
@@ -110,10 +118,18 @@ class Artist(Trained[Config, Strokes, SketchFacts]):
             do = "begin with less, or simplify it"
             raise InputError(f"fewer moves than the longest drawing's {self.facts.longest}", found, do)
         whole = Strokes(*(leaf.expand(count, *leaf.shape[1:]) for leaf in begun))
-        labels = torch.full((count,), self.label_of(label) if label is not None else self._likeliest(begun))
-        noise = torch.randn(count, self.config.latent, generator=torch.Generator().manual_seed(seed))
-        context = self._seen(whole)._replace(noise=noise, labels=labels)
-        return self.draw(context, seed, temperature, begun=whole)
+        labels = torch.full((count,), self.label_of(label) if label is not None else self.likeliest(begun))
+        return self.draw(self.imagined(whole, labels, seed), seed, temperature, begun=whole)
+
+    @torch.no_grad()
+    def imagined(self, begun: Strokes, labels: Tensor, seed: int) -> Given:
+        """Return a z for each begun drawing, drawn from the posterior of what is given."""
+        noise = torch.randn(len(labels), self.config.latent, generator=torch.Generator().manual_seed(seed))
+        core = self._sketch()
+        if core.encoder is None:
+            return Given(noise, labels)
+        mu, log_variance = core.encoder(self._seen(begun))
+        return Given(mu + torch.exp(log_variance / 2) * noise, labels)  # equation 2
 
     def read(self, batch: Strokes) -> list[Reading]:
         """Return a class for each drawing: a reader's answer, or by Bayes' rule the class that explains it best.
@@ -133,24 +149,24 @@ class Artist(Trained[Config, Strokes, SketchFacts]):
         Raises:
             InputError: a network that was trained without classes.
         """
-        generator = torch.Generator().manual_seed(0)
+        generator, config = torch.Generator().manual_seed(0), replace(self.config, dropout=0.0)
         if self.config.task == "read":
-            episode = reading_episode(batch, self.config, generator)
+            episode = reading_episode(batch, config, generator)
             core = self.core
             outputs, _ = unroll(core, episode.inputs, core.initial_state(len(batch.labels)), lengths=episode.lengths)
             return last(outputs, episode.lengths)
         if not self.config.labelled:
             do = "train one with --task read, or with --labelled"
             raise InputError("a network that was trained with classes", "one without", do)
-        found = []
-        for label in range(len(self.facts.classes)):
-            labels = torch.full_like(batch.labels, label)
-            episode = drawing_episode(batch._replace(labels=labels), self.config, generator, 1.0)
-            context = episode.context._replace(noise=torch.zeros_like(episode.context.noise))
-            step, _ = unroll(self.core, episode.inputs, self.core.initial_state(len(labels)), context)
-            wrong = nats(step, episode.targets)
-            found.append(-(wrong.offsets + wrong.pen + divergence(step.mu[0], step.log_variance[0])))
-        return torch.stack(found, dim=1)
+        classes, examples = len(self.facts.classes), len(batch.labels)
+        of_all = Strokes(*(leaf.repeat(classes, *[1] * (leaf.ndim - 1)) for leaf in batch))
+        labels = torch.arange(classes).repeat_interleave(examples)  # every drawing as of every class, at once
+        episode = drawing_episode(of_all._replace(labels=labels), config, generator, 1.0)
+        context = episode.context._replace(noise=torch.zeros_like(episode.context.noise))
+        step, _ = unroll(self.core, episode.inputs, self.core.initial_state(len(labels)), context)
+        wrong = nats(step, episode.targets)
+        bound = wrong.offsets + wrong.pen + divergence(step.mu[0], step.log_variance[0])
+        return -bound.view(classes, examples).t()
 
     def with_heat(self, trace: Trace) -> Trace:
         """Return a trace whose pictures shade where the next point may be.
@@ -164,15 +180,23 @@ class Artist(Trained[Config, Strokes, SketchFacts]):
             batch = Gallery(batch.moves, batch.lengths, batch.labels, torch.zeros_like(batch.lengths))
         return trace._replace(batch=batch._replace(heat=torch.ones_like(batch.lengths, dtype=torch.bool)))
 
-    def strokes_of(self, strokes: Sequence[Points]) -> Strokes:
+    def strokes_of(self, strokes: Sequence[Points], *, whole: float | None = None, pen_down: bool = False) -> Strokes:
         """Convert a person's strokes to a batch of one, simplified, and scaled to the size of the training drawings.
+
+        Args:
+            whole: longer side that the whole drawing would have, if the strokes are only its beginning; by default
+                the strokes' own.
+            pen_down: the last stroke is not finished.
 
         Raises:
             InputError: no drawing.
         """
         tolerance = self.run.data.simplify or 2.0
-        own = [stroke * (self.facts.size / FRAME) for stroke in framed(strokes, tolerance)]
-        return pad([to_moves(own)], [-1], self.facts)
+        own = [stroke * (self.facts.size / FRAME) for stroke in framed(strokes, tolerance, whole=whole)]
+        moves = to_moves(own)
+        if pen_down:
+            moves[-1, 2] = 0
+        return pad([moves], [-1], self.facts)
 
     def label_of(self, name: str) -> int:
         """Return the class of that name.
@@ -196,7 +220,8 @@ class Artist(Trained[Config, Strokes, SketchFacts]):
             raise InputError("a text of one character or more", "an empty one", "give one")
         return torch.tensor([self.label_of(character) for character in what])
 
-    def _likeliest(self, begun: Strokes) -> int:
+    def likeliest(self, begun: Strokes) -> int:
+        """Return the class that explains a drawing best; 0 for a network without classes."""
         return int(self.log_probabilities(begun).argmax()) if self.config.labelled else 0
 
     def _seen(self, batch: Strokes) -> Seen:
@@ -218,9 +243,3 @@ class Artist(Trained[Config, Strokes, SketchFacts]):
             [stroke * unit for stroke in to_strokes(moves[:length].numpy())]
             for moves, length in zip(gallery.moves, gallery.lengths.tolist(), strict=True)
         ]
-
-
-def _inputs(begun: Strokes) -> PenInputs:
-    """Return S_0 to S_k of a begun drawing [k + 1, B, 5]."""
-    five = five_features(begun.moves, begun.lengths)
-    return PenInputs(torch.cat([start(len(five))[:, None].to(five), five], dim=1).transpose(0, 1))

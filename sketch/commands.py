@@ -7,60 +7,19 @@ import typer
 
 from saccade.errors import InputError
 from saccade.pipeline import outputs
-from saccade.terminal.arguments import (
-    MOST_SEED,
-    AsJson,
-    Count,
-    DataDir,
-    Index,
-    Overwrite,
-    RunOrShipped,
-    RunPath,
-    SplitName,
-)
+from saccade.sketch.options import SYSTEM, Seed, Sheet, StepSeconds, Temperature, check, open_artist
+from saccade.terminal.arguments import AsJson, Count, DataDir, Index, Overwrite, RunOrShipped, RunPath, SplitName
 from saccade.terminal.verbs import evaluate_and_show, film_name, result_of, train_command
 
 if TYPE_CHECKING:
     from saccade.sketch.artist import Artist
 
-SYSTEM = "sketch"
 THEN = ("generate {}", "gif {} --index 7")
 DEFAULT = Path("sketch-digits")
 """The shipped network that draws by default."""
 
 DEFAULT_READER = Path("sketch-reader")
 """The shipped network that reads by default."""
-
-SHEET = (".png", ".svg")
-
-Temperature = Annotated[float, typer.Option(help="Low: the likeliest moves; 1: the network's own spread.")]
-Seed = Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Seed of the latents and of every move.")]
-StepSeconds = Annotated[float, typer.Option("--seconds", min=0.02, max=10, help="Seconds per move.")]
-Sheet = Annotated[Path | None, typer.Option(help="Sheet of the finished drawings: .png or .svg.")]
-
-
-def open_artist(path: Path) -> "Artist":
-    """Open a trained network of this system."""
-    from saccade.pipeline.trained import open_trained
-    from saccade.sketch.artist import Artist
-
-    network = open_trained(path, SYSTEM)
-    assert isinstance(network, Artist)
-    return network
-
-
-def check(
-    films: dict[str, Path | None], sheets: dict[str, Path | None], inputs: list[Path] | None = None, *, overwrite: bool
-) -> None:
-    """Check all files that a command is asked to write; a sheet may be an SVG."""
-    drawn = {option: path for option, path in sheets.items() if path is not None and path.suffix.lower() == ".svg"}
-    rest = {option: path for option, path in sheets.items() if option not in drawn}
-    outputs.check_all(films, rest, inputs=inputs or [], overwrite=overwrite)
-    for option, path in drawn.items():
-        assert path is not None
-        outputs.check(path, SHEET, overwrite=overwrite)
-        if any(outputs.same(path, given) for given in inputs or []):
-            raise InputError(f"another file than the input for {option}", str(path), "write to another name")
 
 
 def evaluate(
@@ -152,6 +111,15 @@ def complete(
     count: Annotated[int, typer.Option(min=1, max=100, help="Number of endings.")] = 9,
     label: Annotated[str | None, typer.Option("--class", help="Class to draw; by default the likeliest.")] = None,
     temperature: Temperature = 0.4,
+    pen_down: Annotated[bool, typer.Option("--pen-down", help="The last stroke is not finished.")] = False,
+    whole: Annotated[
+        float | None,
+        typer.Option(
+            min=1,
+            help="Longer side that the whole drawing would have, in the SVG's units; by default that "
+            "of the given strokes.",
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Film (.gif, .webp, .png); or RUN/endings.gif.")] = None,
     sheet: Sheet = None,
     seconds: StepSeconds = 0.06,
@@ -169,7 +137,7 @@ def complete(
     from saccade.terminal import screen
 
     network = open_artist(path)
-    first = network.strokes_of(read_drawings(begun)[0])
+    first = network.strokes_of(read_drawings(begun)[0], whole=whole, pen_down=pen_down)
     endings = network.complete(first, count, seed, temperature, label)
     outputs.make_folder_of(film)
     wrote = [show.write_film(endings.trace, film, seconds=seconds, overwrite=overwrite)]

@@ -64,6 +64,12 @@ def start(examples: int) -> Float[Tensor, "B 5"]:
     return F.one_hot(torch.full((examples,), 2 + DOWN), 5).float()
 
 
+def inputs_of(begun: Strokes) -> PenInputs:
+    """Return S_0 to S_k of begun drawings of one length [k + 1, B, 5]."""
+    five = five_features(begun.moves, begun.lengths)
+    return PenInputs(torch.cat([start(len(five))[:, None].to(five), five], dim=1).transpose(0, 1))
+
+
 def _targets(batch: Strokes, measured_from: Tensor, eta: float) -> Targets:
     running = mask(batch.lengths, batch.moves.shape[1] + 1).t()
     moves = F.pad(batch.moves, (0, 0, 0, 1))

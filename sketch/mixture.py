@@ -78,7 +78,7 @@ def log_pen(found: Mixture, state: Int64[Tensor, "*axes"]) -> Float[Tensor, "*ax
 
 
 def draw(
-    found: Mixture, noise: Float[Tensor, "*axes 4"], temperature: float
+    found: Mixture, noise: Float[Tensor, "*axes 4"], temperature: Float[Tensor, "*axes"] | float
 ) -> tuple[Float[Tensor, "*axes 2"], Int64[Tensor, "*axes"]]:
     """Draw a move at a temperature, equation 8; return the offset and the pen's state.
 
@@ -86,14 +86,15 @@ def draw(
         noise: two numbers uniform in [0, 1), for the Gaussian and the pen, and two normal ones for the offset.
         temperature: logits are divided by it and variances multiplied by it; small: the likeliest move.
     """
-    chosen = pick(found.logits / temperature, noise[..., 0])
-    state = pick(found.pen / temperature, noise[..., 1])
+    heat = torch.as_tensor(temperature).to(found.logits).unsqueeze(-1)
+    chosen = pick(found.logits / heat, noise[..., 0])
+    state = pick(found.pen / heat, noise[..., 1])
     index = chosen[..., None, None].expand(*chosen.shape, 1, 2)
     mu, log_sigma = (part.gather(-2, index).squeeze(-2) for part in (found.mu, found.log_sigma))
     rho = torch.tanh(found.atanh_rho.gather(-1, chosen.unsqueeze(-1)).squeeze(-1))
     nx, ny = noise[..., 2], noise[..., 3]
     correlated = torch.stack([nx, rho * nx + torch.sqrt(1 - rho.square()) * ny], dim=-1)
-    return mu + math.sqrt(temperature) * log_sigma.exp() * correlated, state
+    return mu + heat.sqrt() * log_sigma.exp() * correlated, state
 
 
 def pick(logits: Float[Tensor, "*axes K"], uniform: Float[Tensor, "*axes"]) -> Int64[Tensor, "*axes"]:

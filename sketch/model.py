@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from saccade.recurrent.cells import GRU, LSTM, CoreState, LSTMState
+from saccade.recurrent.cells import GRU, LSTM, CoreState, HiddenState, LSTMState
 from saccade.recurrent.core import RecurrentCore
 from saccade.recurrent.fused_lstm import Weights, lstm_steps
 from saccade.recurrent.layer_norm_lstm import DroppedInputs, LayerNormLSTM
@@ -148,11 +148,10 @@ class Sketch(RecurrentCore[PenInputs, PenState, Prepared, Step]):
 
     def _initial(self, features: Float[Tensor, "B F"]) -> CoreState:
         """Compute [h_0; c_0] = tanh(W_z z + b_z)."""
-        zeros = self.decoder.initial_state(len(features))
         if self.begin is None:
-            return zeros
-        parts = torch.tanh(in_full(self.begin, features)).chunk(len(zeros), dim=1)
-        return type(zeros)(*parts)  # type: ignore[return-value]
+            return self.decoder.initial_state(features.shape[0])
+        start = torch.tanh(in_full(self.begin, features))
+        return HiddenState(start) if isinstance(self.decoder, GRU) else LSTMState(*start.chunk(2, dim=1))
 
     def forward(self, inputs: PenInputs, state: PenState, context: Prepared) -> tuple[Step, PenState]:
         before = self._state(state, context)

@@ -1,5 +1,7 @@
 """A classifier of drawings: a recurrent core over the moves of the pen, with an answer after every move."""
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -7,6 +9,7 @@ from torch import Tensor, nn
 from saccade.pipeline.contract import Episode
 from saccade.recurrent.cells import CoreState
 from saccade.recurrent.core import RecurrentCore
+from saccade.recurrent.unroll import unroll
 from saccade.sketch.config import Config
 from saccade.sketch.episodes import five_features, trimmed
 from saccade.sketch.model import PenInputs, build_cell, cell_inputs, in_full, kept_share
@@ -52,6 +55,14 @@ def reading_episode(batch: Strokes, config: Config, generator: torch.Generator) 
         shape = (*features.shape[:2], config.decoder)
         keep = torch.randint(256, shape, dtype=torch.uint8, generator=generator) < kept_share(config)
     return Episode(PenInputs(features, keep), targets=batch.labels, lengths=batch.lengths)
+
+
+@torch.no_grad()
+def beliefs(reader: PenReader, batch: Strokes, config: Config) -> Float[Tensor, "T B K"]:
+    """Return the probabilities of the classes after every move."""
+    episode = reading_episode(batch, replace(config, dropout=0.0), torch.Generator())
+    outputs, _ = unroll(reader, episode.inputs, reader.initial_state(len(batch.labels)))
+    return outputs.softmax(2)
 
 
 PLACES = 4.0

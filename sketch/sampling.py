@@ -14,7 +14,7 @@ from saccade.recurrent.tree import map_tensors, take
 from saccade.recurrent.unroll import unroll
 from saccade.sketch.episodes import start
 from saccade.sketch.mixture import END, LIFTED, draw, mixture
-from saccade.sketch.model import Given, PenInputs, PenState, Seen, Sketch, Step
+from saccade.sketch.model import Given, PenInputs, PenState, Prepared, Seen, Sketch, Step
 
 STEPS_AT_ONCE = 32
 """Moves between two looks if all drawings have ended."""
@@ -54,6 +54,40 @@ def noise_for(steps: int, examples: int, generator: torch.Generator) -> Float[Te
     return torch.cat([uniform, normal], dim=2).transpose(0, 1)
 
 
+class Chance(NamedTuple):
+    """Inputs of the pen at a step."""
+
+    numbers: Float[Tensor, "*axes 4"]
+    """Noise, see `noise_for`."""
+    temperature: Float[Tensor, "*axes"]
+
+
+Pen = Feedback[Chance, PenState, Prepared, Step, PenInputs]
+
+
+def pen_of(core: Sketch) -> Pen:
+    """Return the model as a pen that is fed its own moves."""
+
+    def choose(output: Step, chance: Chance) -> PenInputs:
+        offset, pen = draw(mixture(output.y), chance.numbers, chance.temperature)
+        return PenInputs(torch.cat([offset, F.one_hot(pen, 3).to(offset.dtype)], dim=1))
+
+    return Feedback(core, choose, lambda size: PenInputs(start(size)))
+
+
+@torch.no_grad()
+def begin(core: Sketch, context: Given | Seen, first: PenInputs) -> FeedbackState:
+    """Return the pen's state after its first moves.
+
+    Args:
+        first: the paper's S_0 to S_k [k + 1, B, 5].
+    """
+    state: PenState = core.initial_state(first.move.shape[1])
+    if len(first.move) > 1:  # the moves before the last one are given: the core sees them as in training
+        _, state = unroll(core, take(first, slice(-1)), state, context)
+    return FeedbackState(state, take(first, -1))
+
+
 @torch.no_grad()
 def sample(
     core: Sketch,
@@ -71,21 +105,12 @@ def sample(
         InputError: a temperature of 0 or less.
     """
     check_temperature(temperature)
-    examples = noise.shape[1]
-    first = PenInputs(start(examples).to(noise)[None]) if begun is None else begun
-    state: PenState = core.initial_state(examples)
-    if len(first.move) > 1:  # the moves before the last one are given: the core sees them as in training
-        _, state = unroll(core, take(first, slice(-1)), state, context)
-
-    def choose(output: Step, numbers: Tensor) -> PenInputs:
-        offset, pen = draw(mixture(output.y), numbers, temperature)
-        return PenInputs(torch.cat([offset, F.one_hot(pen, 3).to(offset.dtype)], dim=1))
-
-    pen = Feedback(core, choose, lambda size: take(first, -1))
-    at: FeedbackState = FeedbackState(state, take(first, -1))
+    first = PenInputs(start(noise.shape[1]).to(noise)[None]) if begun is None else begun
+    pen, at = pen_of(core), begin(core, context, first)
+    chance = Chance(noise, torch.full_like(noise[..., 0], temperature))
     parts: list[Any] = []
-    for part in noise.split(STEPS_AT_ONCE):
-        fed, at = unroll(pen, part, at, context)
+    for start_of in range(0, len(noise), STEPS_AT_ONCE):
+        fed, at = unroll(pen, take(chance, slice(start_of, start_of + STEPS_AT_ONCE)), at, context)
         parts.append(fed)
         if _ended(parts).any(0).all():
             break

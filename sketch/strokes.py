@@ -46,8 +46,13 @@ def extent(strokes: Sequence[Points]) -> float:
     return float(np.ptp(np.concatenate(strokes), axis=0).max())
 
 
-def framed(strokes: Sequence[Points], tolerance: float, where: str = "a drawing") -> list[Points]:
+def framed(
+    strokes: Sequence[Points], tolerance: float, where: str = "a drawing", whole: float | None = None
+) -> list[Points]:
     """Scale a drawing to a longer side of 255 and simplify its strokes, as QuickDraw's simplified files are made.
+
+    Args:
+        whole: longer side that counts as 255, where the strokes are only a part of a drawing; by default their own.
 
     Raises:
         InputError: fewer than two different points, or one that is not finite or too far out.
@@ -55,7 +60,7 @@ def framed(strokes: Sequence[Points], tolerance: float, where: str = "a drawing"
     strokes = [np.asarray(stroke, np.float64).reshape(-1, 2) for stroke in strokes if len(stroke)]
     check_points(strokes, where)
     together = np.concatenate(strokes)
-    scale = FRAME / extent(strokes)
+    scale = FRAME / (whole or extent(strokes))
     corner = together.min(axis=0)
     return [simplified((stroke - corner) * scale, tolerance) for stroke in strokes]
 

@@ -53,8 +53,8 @@ class Following:
         self._core, self._shape = core, frame.shape
         self.first = First(as_frame(frame), from_pixels(check_box(box, frame), frame)[None])
         with torch.no_grad():
-            self._target: Target = core.prepare(self.first)
-        self._state: State = core.initial_state(1)
+            self.target: Target = core.prepare(self.first)
+        self.state: State = core.initial_state(1)
 
     def look(self, frame: Picture) -> tuple[Answer, Step]:
         """Return where the target is in the next frame, and all that the step gave, every leaf [1, 1, ...].
@@ -66,7 +66,7 @@ class Following:
             expected, found = (f"{shape[1]} x {shape[0]}" for shape in (self._shape, frame.shape))
             raise InputError(f"frames of {expected} pixels, as the first one", found, "give frames of one size")
         with torch.inference_mode():
-            step, self._state = unroll(self._core, as_frame(frame)[None], self._state, cast(tuple, self._target))
+            step, self.state = unroll(self._core, as_frame(frame)[None], self.state, cast(tuple, self.target))
         box = to_pixels(step.box[0, 0], frame)
         return Answer(box, torch.sigmoid(step.confidence[0, 0]).item()), step
 

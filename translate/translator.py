@@ -76,18 +76,18 @@ class Translator(Trained[Config, Pairs, TranslateFacts]):
         beams = beams or self.config.beams
         if not 1 <= candidates <= beams:
             raise InputError(f"1 to {beams} candidates of {beams} beams", str(candidates), "raise the beams")
-        read, encoded = self._read(sentences)
+        read, encoded = self.read(sentences)
         penalty = self.config.length_penalty
 
         def search(source: Source, most: Tensor) -> list[list[Candidate]]:
-            core, network = self._writer()
+            core, network = self.writer()
             found = beam_search(core, network.logits, source, most, beams=beams, length_penalty=penalty)
             rows = zip(found.sentences(), found.scores.tolist(), strict=True)
-            return [self._candidates(own, scores[: len(own)]) for own, scores in rows]
+            return [self.candidates(own, scores[: len(own)]) for own, scores in rows]
 
         found = self._in_batches(encoded, max(1, ROWS // beams), search)
         pairs = zip(read, found, strict=True)
-        return [Translation(a, own[0].text, own[:candidates], self._unknown(a)) for a, own in pairs]
+        return [Translation(a, own[0].text, own[:candidates], self.unknown(a)) for a, own in pairs]
 
     def sample(
         self, sentences: str | Sequence[str], *, seed: int = 0, temperature: float = 1.0, nucleus: float = 1.0
@@ -102,23 +102,23 @@ class Translator(Trained[Config, Pairs, TranslateFacts]):
         Raises:
             InputError: as `write`; or as `saccade.words.sampling.sample`.
         """
-        read, encoded = self._read(sentences)
+        read, encoded = self.read(sentences)
         generator = torch.Generator().manual_seed(seed)
         noise = torch.rand(LONGER * self.facts.longest + MORE, len(read), generator=generator)
         columns = iter(torch.arange(len(read))[self._order(encoded)].split(ROWS))
 
         def draw(source: Source, most: Tensor) -> list[str]:
-            core, network = self._writer()
+            core, network = self.writer()
             uniform = noise[: int(most.max()), next(columns)].to(own_device())
             drawn = sample(core, network.logits, source, uniform, temperature=temperature, nucleus=nucleus)
             return [self.subwords.decode(one) for one in drawn]
 
         texts = self._in_batches(encoded, ROWS, draw)
-        return [Translation(a, text, [], self._unknown(a)) for a, text in zip(read, texts, strict=True)]
+        return [Translation(a, text, [], self.unknown(a)) for a, text in zip(read, texts, strict=True)]
 
     def trace(self, sentences: str | Sequence[str], translations: Sequence[str] | None = None) -> Trace:
         """Return what the network did as it wrote translations: its own by default, or given ones."""
-        read, encoded = self._read(sentences)
+        read, encoded = self.read(sentences)
         texts = [one.text for one in self.write(read)] if translations is None else [tidy(t) for t in translations]
         if len(texts) != len(read):
             raise InputError(f"{len(read)} translations", str(len(texts)), "give one for each sentence")
@@ -149,7 +149,7 @@ class Translator(Trained[Config, Pairs, TranslateFacts]):
         found = scores(sets) | {"beams": self.config.beams, "length_penalty": self.config.length_penalty}
         return super().evaluate(split, source, found | dict(further or {}))
 
-    def _read(self, sentences: str | Sequence[str]) -> tuple[list[str], list[list[int]]]:
+    def read(self, sentences: str | Sequence[str]) -> tuple[list[str], list[list[int]]]:
         """Return the sentences, tidied, and their subwords; refuse what cannot be translated."""
         given = [sentences] if isinstance(sentences, str) else list(sentences)
         if not given:
@@ -164,23 +164,30 @@ class Translator(Trained[Config, Pairs, TranslateFacts]):
                 raise InputError(f"a sentence in the script of {self.facts.source}", found, "give another sentence")
         return read, encoded
 
-    def _candidates(self, found: Sequence[Sequence[int]], scores: Sequence[float]) -> list[Candidate]:
+    def candidates(self, found: Sequence[Sequence[int]], scores: Sequence[float]) -> list[Candidate]:
         """Return the translations of a sentence, the best first; a text that was found in two spellings only once."""
         best: dict[str, float] = {}
         for symbols, score in zip(found, scores, strict=True):
             best.setdefault(self.subwords.decode(symbols), score)
         return [Candidate(text, score) for text, score in best.items()]
 
-    def _unknown(self, sentence: str) -> list[str]:
+    def unknown(self, sentence: str) -> list[str]:
         """Return the words of a sentence that hold unknown letters, as they were given."""
         return [word for word in dict.fromkeys(sentence.split()) if self.subwords.unknown(self._lowered(word))]
 
     def _lowered(self, sentence: str) -> str:
         return sentence if self.facts.lower == "none" else sentence.lower()
 
-    def _writer(self) -> tuple[Writer, EncoderDecoder]:
+    def writer(self) -> tuple[Writer, EncoderDecoder]:
+        """Return the network as a search steps it, and itself."""
         network = cast(EncoderDecoder, self.core)
         return Writer(network), network
+
+    def precision(self) -> torch.autocast:
+        """Return a context in which the network computes as it was trained."""
+        device = own_device()
+        narrow = mixed_precision(self.run.train.precision, device) == "bf16"
+        return torch.autocast(device.type, torch.bfloat16, enabled=narrow)
 
     @staticmethod
     def _order(encoded: Sequence[Sequence[int]]) -> list[int]:
@@ -194,10 +201,8 @@ class Translator(Trained[Config, Pairs, TranslateFacts]):
         keep_freed_memory()
         order, device = self._order(encoded), own_device()
         found: list[Any] = [None] * len(encoded)
-        narrow = mixed_precision(self.run.train.precision, device) == "bf16"
         starts = range(0, len(order), size)
-        fast = torch.autocast(device.type, torch.bfloat16, enabled=narrow)
-        with work("translating", len(starts)) as advance, torch.no_grad(), fast:
+        with work("translating", len(starts)) as advance, torch.no_grad(), self.precision():
             for start in starts:
                 chosen = order[start : start + size]
                 symbols, lengths = padded([encoded[i] for i in chosen])

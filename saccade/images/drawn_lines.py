@@ -1,5 +1,6 @@
 """Remove drawn boxes and ruled lines from a mask of ink, and leave the strokes that cross them."""
 
+from functools import lru_cache
 from typing import cast
 
 import numpy as np
@@ -114,17 +115,43 @@ def _sheared(height: int, width: int, slope: float) -> np.ndarray:
     return np.arange(height)[:, None] + aside
 
 
+def _coverage(thick: Mask) -> np.ndarray:
+    """Return the share of ink along every line of every slope, by its row in the middle: float64 [slopes, height].
+
+    A line is a few pieces of rows, one for each row that it crosses: their ink is a difference of two running sums.
+    """
+    height, width = thick.shape
+    slopes, aside, first, end = _pieces(width)
+    sums = np.zeros((height, width + 1), np.int32)
+    np.cumsum(thick, axis=1, out=sums[:, 1:])
+    rows = np.arange(height) + aside[:, None]
+    inside, rows = (rows >= 0) & (rows < height), rows.clip(0, height - 1)
+    ink = (sums[rows, end[:, None]] - sums[rows, first[:, None]]) * inside  # [pieces, height]
+    return np.add.reduceat(ink, slopes, axis=0) / width
+
+
+@lru_cache(maxsize=16)
+def _pieces(width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the pieces of lines: the first one of each slope; each one's distance in rows, first column and end."""
+    slopes, aside, first = [], [], []
+    for slope in SLOPES:
+        off = _sheared(1, width, slope)[0]
+        starts = np.flatnonzero(np.diff(off, prepend=off[0] + 1))
+        slopes.append(len(first))
+        aside += off[starts].tolist()
+        first += starts.tolist()
+    end = np.array([*first[1:], width])
+    end[np.array([*slopes[1:], len(first)]) - 1] = width
+    return np.array(slopes), np.array(aside), np.array(first), end
+
+
 def _lines(ink: Mask) -> list[tuple[float, int, int]]:
     """Return the thin lines of the commonest slope over the whole width: slope, first and last row in the middle."""
     height, width = ink.shape
     if min(height, width) < 16:
         return []
     thick = ndimage.maximum_filter1d(ink, 3, axis=0)
-    covered = {}
-    for slope in SLOPES:
-        rows, columns = _sheared(height, width, slope), np.arange(width)
-        inside = (rows >= 0) & (rows < height)
-        covered[slope] = (thick[rows.clip(0, height - 1), columns] & inside).mean(axis=1)
+    covered = dict(zip(SLOPES, _coverage(thick), strict=True))
     slope = max(covered, key=lambda one: (covered[one].max(), -abs(one)))
     along, _ = cast(tuple[np.ndarray, int], ndimage.label(covered[slope] >= COVERED))
     found = []

@@ -1,9 +1,11 @@
 """Find the ink in a person's picture: by its contrast in colour with the paper, which may be lit unevenly."""
 
+from functools import lru_cache
+
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from PIL import Image
-from scipy import ndimage
+from scipy import linalg, ndimage
 
 FAINTEST = 6.0
 """Least distance in CIELAB between the paper and the strongest ink; below it there is no ink. Black to white is 100."""
@@ -22,6 +24,9 @@ FEWEST_SPECKS = 8
 
 ALIKE = 40
 """Grey levels: neighbouring pixels that differ by no more, in every channel, belong together."""
+
+_factored, _solved = linalg.get_lapack_funcs(("potrf", "potrs"), dtype=np.float64)
+"""Cholesky's factor, and the solution with it: for six unknowns ten times faster than their wrappers."""
 
 _XYZ = np.array(
     [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
@@ -83,11 +88,12 @@ def _fewest(lonely: np.ndarray) -> float:
 def _alike(pixels: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """Count, for each centre, the eight neighbours that differ by at most `ALIKE` in every channel: int8 [H, W]."""
     height, width = pixels.shape[:2]
-    wide = np.pad(pixels.astype(np.int16), ((1, 1), (1, 1), (0, 0)), mode="edge")
+    own = np.ascontiguousarray(np.moveaxis(centres, 2, 0), np.int16)
+    wide = np.pad(np.moveaxis(pixels, 2, 0).astype(np.int16), ((0, 0), (1, 1), (1, 1)), mode="edge")
     count = np.zeros((height, width), np.int8)
     for down, right in ((0, 0), (0, 1), (0, 2), (1, 0), (1, 2), (2, 0), (2, 1), (2, 2)):
-        other = wide[down : down + height, right : right + width]
-        count += (np.abs(other - centres).max(axis=2) <= ALIKE).astype(np.int8)
+        apart = np.abs(wide[:, down : down + height, right : right + width] - own)
+        count += apart.max(axis=0) <= ALIKE
     return count
 
 
@@ -98,24 +104,46 @@ def _contrast(lab: Float[np.ndarray, "h w 3"]) -> tuple[Float[np.ndarray, "h w"]
     that explains more of the picture wins.
     """
     height, width = lab.shape[:2]
-    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    surface = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=2).reshape(-1, 6).astype(np.float32)
-    colours, rim = lab.reshape(-1, 3), max(1, min(height, width) // 20)
+    colours, rim = np.ascontiguousarray(np.moveaxis(lab, 2, 0)).reshape(3, -1), max(1, min(height, width) // 20)
     border = np.full((height, width), True)
     border[rim:-rim, rim:-rim] = False
-    found = [_fitted(surface, colours, start) for start in (border.ravel(), np.full(len(colours), True))]
+    surface = _surface(height, width)
+    found = [_fitted(surface, colours, start) for start in (border.ravel(), np.full(height * width, True))]
     distance, paper = min(found, key=lambda one: float(np.median(one[0])))
     return distance.reshape(height, width), paper.reshape(height, width)
 
 
+@lru_cache(maxsize=8)
+def _surface(height: int, width: int) -> Float[np.ndarray, "6 N"]:
+    """Return the terms of a quadratic surface over a picture."""
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    return np.stack([np.ones_like(x), x, y, x * y, x * x, y * y]).reshape(6, -1)
+
+
 def _fitted(surface: np.ndarray, colours: np.ndarray, paper: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Fit the paper, leave out what stands out, and fit again; return the distances [N] and the mask of the paper."""
-    distance = np.zeros(len(colours), np.float32)
+    distance = np.zeros(colours.shape[1], np.float32)
+    before, terms_before = None, 0
     for terms in (1, 3, 3, 6, 6, 6, 6):  # a constant, a plane, a quadratic surface
-        chosen = surface[paper, :terms].astype(np.float64)
-        # the normal equations: ten times faster than lstsq on all pixels, and as good for terms of at most 1
-        weights = np.linalg.lstsq(chosen.T @ chosen, chosen.T @ colours[paper])[0].astype(np.float32)
-        off = colours - surface[:, :terms] @ weights
-        distance = np.sqrt(np.einsum("ij,ij->i", off, off))
+        if terms == terms_before and before is not None and np.array_equal(before, paper):
+            continue  # the same fit again
+        before, terms_before = paper, terms
+        weights = _least_squares(surface[:terms], colours, paper).astype(np.float32)
+        off = colours - weights.T @ surface[:terms].astype(np.float32)
+        distance = np.sqrt((off * off).sum(axis=0))
         paper = distance <= max(2.0, 2.5 * float(np.median(distance[paper])))
     return distance, paper
+
+
+def _least_squares(terms: np.ndarray, colours: np.ndarray, paper: np.ndarray) -> np.ndarray:
+    """Return the weights [terms, 3] of the surface through the paper's colours, by the normal equations.
+
+    They are ten times faster than lstsq on all pixels, and as good for terms of at most 1.
+    """
+    chosen = terms[:, paper]
+    products, sums = chosen @ chosen.T, chosen @ colours[:, paper].T.astype(np.float64)
+    factor, failed = _factored(products, lower=1)
+    pivots = np.diagonal(factor)
+    if failed or pivots.min() < 1e-4 * pivots.max():  # paper on a line: the least weights of all that fit
+        return np.linalg.lstsq(products, sums)[0]
+    return _solved(factor, sums, lower=1)[0]

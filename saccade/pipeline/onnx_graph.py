@@ -131,18 +131,22 @@ def _recorded(flat: nn.Module, leaves: dict[str, Tensor], out_names: list[str]) 
     from onnx import helper
 
     shapes = ([{0: torch.export.Dim("batch")} for _ in leaves],)
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), _quiet():
+    with warnings.catch_warnings(), _silent(), _quiet():
         warnings.simplefilter("ignore")
-        program: Any = torch.onnx.export(
-            flat,
-            (list(leaves.values()),),
-            dynamo=True,
-            dynamic_shapes=shapes,
-            opset_version=OPSET,
-            input_names=list(leaves),
-            output_names=out_names,
-            verbose=False,
-        )
+        try:
+            program: Any = torch.onnx.export(
+                flat,
+                (list(leaves.values()),),
+                dynamo=True,
+                dynamic_shapes=shapes,
+                opset_version=OPSET,
+                input_names=list(leaves),
+                output_names=out_names,
+                verbose=False,
+            )
+        except torch.onnx.OnnxExporterError as error:
+            do = "use it in PyTorch, or name another --graph"
+            raise InputError("a step that ONNX can express", _reason(error), do) from None
     model = program.model_proto
     fixed = [item.name for item in model.graph.input if not item.type.tensor_type.shape.dim[0].dim_param]
     if fixed:
@@ -158,10 +162,25 @@ def _recorded(flat: nn.Module, leaves: dict[str, Tensor], out_names: list[str]) 
     return model
 
 
+def _reason(error: BaseException) -> str:
+    """Return why a step was not exported, in one line: the innermost cause's."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"[:160]
+
+
+@contextlib.contextmanager
+def _silent() -> Any:
+    """Keep what the exporter prints from the terminal."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        yield
+
+
 @contextlib.contextmanager
 def _quiet() -> Any:
     """Silence the exporter's log."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    loggers = [logging.getLogger(name) for name in ("torch", "torch.onnx", "torch.fx", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)

@@ -165,7 +165,7 @@ def beam_search(
     for window in (numbers[:1], *filter(len, numbers[1:].split(STEPS_AT_ONCE))):
         state = unroll(core_of, window, state, prepared)[1]
         if not window[0]:
-            prepared = map_tensors(lambda leaf: leaf.repeat_interleave(beams, dim=0), prepared)
+            prepared = repeated(prepared, beams)
         finished = done(state, int(window[-1]) + 1)
         symbols[open_[finished]], scores[open_[finished]] = state.finished[finished], state.finished_scores[finished]
         if finished.all():
@@ -177,6 +177,11 @@ def beam_search(
     lengths = (symbols != PAD).sum(2).masked_fill(scores == -torch.inf, 0)
     symbols = symbols.masked_fill((lengths == 0)[:, :, None], PAD)[:, :, : int(lengths.max())]
     return Hypotheses(symbols, lengths, scores)
+
+
+def repeated(prepared: Tree, beams: int) -> Tree:
+    """Return what a core's `prepare` returned, every leaf [B, ...], for all beams of each example: [B K, ...]."""
+    return map_tensors(lambda leaf: leaf.repeat_interleave(beams, dim=0), prepared)
 
 
 class _Prepared(RecurrentCore[Tensor, Any, Any, Any]):

@@ -4,11 +4,19 @@ import json
 import os
 import subprocess
 import sys
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 SEVEN = [[(0.28, 0.25), (0.72, 0.25), (0.45, 0.85)]]
 """A seven in parts of a pad."""
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """A file server that does not write a line for every request."""
+
+    def log_message(self, *_: object) -> None:  # type: ignore[override]
+        """Write nothing."""
 
 
 class Studio:

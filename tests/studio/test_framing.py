@@ -5,7 +5,7 @@ import shutil
 import threading
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from itertools import chain, islice
 from typing import Any
 
@@ -21,18 +21,12 @@ from saccade.images.inputs import to_pictures
 from saccade.studio.panels import PAGE
 from tests.images.pictures import others, singles
 from tests.studio.browser import Browser
+from tests.studio.running import Quiet
 
 MOST_LEVELS = 6
 """Largest difference of a framed pixel, of 255: the paper is fitted in float32 by NumPy, in float64 by the page."""
 
 FACTS = ImageFacts(1, 28, 28, tuple("0123456789"))
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    """A file server that does not write a line for every request."""
-
-    def log_message(self, *_: object) -> None:  # type: ignore[override]
-        """Write nothing."""
 
 
 @pytest.fixture(scope="module")

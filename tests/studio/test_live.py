@@ -1,8 +1,6 @@
 """The panels' answers are those of the commands: framing and gaze of `glimpse read`, drawings of `draw generate`."""
 
-import asyncio
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,35 +10,8 @@ import torch
 from PIL import Image
 
 import saccade
-from saccade.pipeline.panel import Live
 from saccade.shipped.commands import SAMPLES
-from saccade.studio.networks import Networks
 from saccade.studio.panels import files_of, folder_of, menu, panels
-
-Ask = Any
-
-
-@pytest.fixture(scope="module")
-def ask() -> Iterator[Ask]:
-    """A function that asks a panel and returns the events of the answer."""
-    with asyncio.Runner() as runner:
-        networks = Networks(panels())
-
-        async def opened() -> dict[str, Live]:
-            networks.start()
-            return {name: await networks.live(name) for name in networks.panels}
-
-        live = runner.run(opened())
-
-        def asking(panel: str, what: str, **arguments: Any) -> list[Any]:
-            async def events() -> list[Any]:
-                operation = live[panel].operations[what]
-                return [event async for event in operation.answer(operation.request.model_validate(arguments))]
-
-            return runner.run(events())
-
-        yield asking
-        networks.close()
 
 
 def levels(text: str) -> np.ndarray:
@@ -49,7 +20,7 @@ def levels(text: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", ["digit.png", "three.png"])
-def test_a_picture_is_framed_and_read_as_by_the_command(ask: Ask, name: str) -> None:
+def test_a_picture_is_framed_and_read_as_by_the_command(ask: Any, name: str) -> None:
     reader = saccade.load("ram-mnist")
     picture = Image.open(SAMPLES / name).convert("RGB")
     picture.thumbnail((320, 320), Image.Resampling.BOX)
@@ -68,7 +39,7 @@ def test_a_picture_is_framed_and_read_as_by_the_command(ask: Ask, name: str) -> 
         np.testing.assert_allclose(steps[-1]["belief"], expected, atol=1e-3)
 
 
-def test_a_chosen_place_is_looked_at_and_other_gazes_are_the_controls(ask: Ask) -> None:
+def test_a_chosen_place_is_looked_at_and_other_gazes_are_the_controls(ask: Any) -> None:
     image = b64encode(bytes(range(256)) * 3 + bytes(16)).decode()
     gazes = [{"policy": "learned", "places": [None, [0.5, -0.25]]}, {"policy": "fixed-scan"}, {"policy": "random"}]
     events = ask("glimpse", "look", network="ram-mnist", image=image, gazes=gazes, glimpses=3)
@@ -79,7 +50,7 @@ def test_a_chosen_place_is_looked_at_and_other_gazes_are_the_controls(ask: Ask) 
     np.testing.assert_allclose(events[2]["gazes"][0]["belief"], alone[2]["gazes"][0]["belief"], atol=1e-4)
 
 
-def test_a_number_is_written_as_by_the_command(ask: Ask) -> None:
+def test_a_number_is_written_as_by_the_command(ask: Any) -> None:
     expected: Any = saccade.load("draw-mnist-labelled").generate("1984", seed=3).trace  # type: ignore[attr-defined]
     events = ask("draw", "write", network="draw-mnist-labelled", labels=[1, 9, 8, 4], seed=3)
     assert len(events) == len(expected.outputs.canvas)
@@ -94,7 +65,7 @@ def test_a_number_is_written_as_by_the_command(ask: Ask) -> None:
     assert (sums < 60).all()
 
 
-def test_a_move_along_latents_begins_where_it_does_not_move(ask: Ask) -> None:
+def test_a_move_along_latents_begins_where_it_does_not_move(ask: Any) -> None:
     change = {"step": 4, "direction": 0, "amounts": [-8.0, 0.0, 8.0]}
     moved = ask("draw", "write", network="draw-mnist-labelled", labels=[3], seed=3, change=change)
     plain = ask("draw", "write", network="draw-mnist-labelled", labels=[3], seed=3)
@@ -105,7 +76,7 @@ def test_a_move_along_latents_begins_where_it_does_not_move(ask: Ask) -> None:
     np.testing.assert_allclose(first[0], first[2], atol=1 / 200)
 
 
-def test_endings_keep_what_is_given(ask: Ask) -> None:
+def test_endings_keep_what_is_given(ask: Any) -> None:
     image = np.zeros((28, 28), np.uint8)
     image[6:9, 8:20] = image[6:14, 17:20] = 255
     given = np.zeros((28, 28), np.uint8)

@@ -20,7 +20,13 @@ LOOKED = (
 ANSWER = "document.querySelector('.panel-glimpse .answer').textContent"
 DRAWN = "document.querySelectorAll('.tile').length === {} && document.querySelectorAll('.chart span').length > 5"
 
-SETTLED = {"glimpse": LOOKED.format(7), "draw": DRAWN.format(4)}
+SETTLED = {
+    "glimpse": LOOKED.format(7),
+    "draw": DRAWN.format(4),
+    "sketch": "!document.querySelector('[data-part=accept]').disabled && !!document.querySelector('.bars .best')",
+    "track": "document.querySelectorAll('.chart span').length === 48",
+    "translate": "document.querySelectorAll('.beam li').length > 1 && !!document.querySelector('.writes .now')",
+}
 """A condition that holds when a panel has shown its first answer; a panel that is not named gets a second."""
 
 

@@ -1,10 +1,6 @@
 """The static site: small enough, without Python, and with the same answers."""
 
-import functools
-import threading
 import time
-from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +8,9 @@ import numpy as np
 import pytest
 
 from saccade.errors import InputError
-from saccade.studio.site import LARGEST, write_site
+from saccade.studio.site import write_site
 from tests.studio.browser import Browser
 from tests.studio.running import SEVEN, Studio, serious
-from tests.studio.test_framing import Quiet
 
 pytest.importorskip("onnxscript", reason="pip install 'saccade[export]'")
 
@@ -30,18 +25,6 @@ def test_a_folder_of_somebody_else_is_kept(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="a folder for the site"):
         write_site(tmp_path / "thesis.txt")
     assert [file.name for file in tmp_path.iterdir()] == ["thesis.txt"]
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an exported site on a file server."""
-    folder = tmp_path_factory.mktemp("site") / "site"
-    assert write_site(folder)["bytes"] <= LARGEST
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
 
 
 ASK = """(async () => {

@@ -20,6 +20,7 @@ from tests.studio.running import Studio
 
 IMAGE = b64encode(bytes(784)).decode()
 LOOK = {"network": "ram-mnist", "image": IMAGE, "gazes": [{"policy": "learned"}], "glimpses": 7}
+SKETCH: dict[str, Any] = {"network": "sketch-digits", "strokes": [], "count": 1, "seed": 0, "temperature": 0.4}
 
 
 @contextmanager
@@ -93,6 +94,15 @@ def test_files_stay_in_their_folders(studio: Studio) -> None:
         (asked(1, "frame", width=28, height=28, channels=1, pixels=IMAGE), "a digit in"),
         (asked(1, "write", "draw", network="draw-mnist", labels=[3], seed=0), "no class"),
         (asked(1, "write", "draw", network="draw-mnist-labelled", labels=[3], seed=2**80), "a valid seed"),
+        (asked(1, "draw", "sketch", **{**SKETCH, "strokes": [[[0.5, 1e9]]]}), "a valid strokes"),
+        (asked(1, "draw", "sketch", **{**SKETCH, "strokes": [[]]}), "a valid strokes"),
+        (asked(1, "draw", "sketch", **{**SKETCH, "temperature": 0.0}), "a valid temperature"),
+        (asked(1, "draw", "sketch", **{**SKETCH, "strokes": [[[0.5, 0.5], [0.5, 0.5]]]}), "a drawing of 2 points"),
+        (asked(1, "look", "track", follows="x", count=1, pixels=IMAGE), "something that is followed"),
+        (asked(1, "begin", "track", width=9999, height=32, channels=1, pixels="", box=[0.0] * 4), "a valid width"),
+        (asked(1, "write", "translate", sentence="", beams=5), "a valid sentence"),
+        (asked(1, "write", "translate", sentence=" ", beams=5), "a sentence"),
+        (asked(1, "write", "translate", sentence="Hund", beams=10**6), "a valid beams"),
     ],
 )
 def test_bad_messages_get_one_line(studio: Studio, message: str | bytes, expected: str) -> None:

@@ -7,11 +7,12 @@ const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDo
 export class Pad {
   /**
    * @param {HTMLElement} root an empty element with a label; the pad fills it.
-   * @param {{pen?: number, onEnd?: () => void, onBegin?: () => void, label: string}} options pen: width of a line, as
-   *   a part of the pad's side.
+   * @param {{pen?: number, colour?: string, onEnd?: () => void, onBegin?: () => void, label: string}} options pen: width
+   *   of a line, as a part of the pad's side; colour: of the strokes, by default the ink's. A stroke may have its own.
    */
-  constructor(root, { pen = 0.075, onEnd = () => {}, onBegin = () => {}, label }) {
+  constructor(root, { pen = 0.075, colour = null, onEnd = () => {}, onBegin = () => {}, label }) {
     this.pen = pen;
+    this.colour = colour;
     this.onEnd = onEnd;
     this.onBegin = onBegin;
     this.strokes = [];
@@ -144,7 +145,7 @@ export class Pad {
       const scale = Math.min(width / w, height / t);
       context.drawImage(canvas, (width - w * scale) / 2, (height - t * scale) / 2, w * scale, t * scale);
     }
-    this.#lines(context, this.strokes, ink, width);
+    this.#lines(context, this.strokes, this.colour ?? ink, width);
     this.drawn = this.strokes.at(-1)?.length ?? 0;
     this.decorate(context, width, height);
     if (this.cursor.shown) {
@@ -161,13 +162,14 @@ export class Pad {
     const stroke = this.strokes.at(-1);
     if (!stroke) return;
     const { context, width } = sharp(this.canvas);
-    this.#lines(context, [stroke.slice(Math.max(0, this.drawn - 1))], colours().ink, width);
+    this.#lines(context, [stroke.slice(Math.max(0, this.drawn - 1))], this.colour ?? colours().ink, width);
     this.drawn = stroke.length;
   }
 
   #lines(context, strokes, colour, side) {
     Object.assign(context, { strokeStyle: colour, fillStyle: colour, lineWidth: this.pen * side, lineCap: "round", lineJoin: "round" });
     for (const stroke of strokes) {
+      context.strokeStyle = context.fillStyle = stroke.colour ?? colour;
       context.beginPath();
       if (stroke.length === 1) {
         context.arc(stroke[0].x * side, stroke[0].y * side, (this.pen * side) / 2, 0, 7);

@@ -2,6 +2,15 @@
 
 import * as ort from "../runtime/ort.wasm.min.mjs";
 
+/** The runtime's program, unpacked, if the server has not done that already. */
+async function program() {
+  const data = new Uint8Array(await (await fetch(new URL("../runtime/ort-wasm-simd-threaded.wasm.packed", import.meta.url))).arrayBuffer());
+  if (data[0] !== 0x1f || data[1] !== 0x8b) return data.buffer;
+  return new Response(new Blob([data]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
+}
+
+const unpacked = program();
+unpacked.catch(() => {}); // told where it is awaited
 ort.env.wasm.numThreads = 1;
 ort.env.wasm.wasmPaths = new URL("../runtime/", import.meta.url).href;
 ort.env.logLevel = "error";
@@ -59,6 +68,7 @@ async function opening(panel) {
     const key = `${network}.${name}`;
     if (!graphs.has(key)) {
       graphs.set(key, (async () => {
+        ort.env.wasm.wasmBinary ??= await unpacked;
         const data = new Uint8Array(await (await fetch(new URL(`${key}.onnx`, base))).arrayBuffer());
         return new Graph(await ort.InferenceSession.create(data, { executionProviders: ["wasm"] }), described[key]);
       })());

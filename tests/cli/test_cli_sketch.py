@@ -159,12 +159,27 @@ def test_complete_keeps_what_a_person_drew(saccade: Any, run: Path, alone: Path,
     for network in (run, alone):
         film, sheet = tmp_path / "endings.gif", tmp_path / "endings.svg"
         answer = saccade(
-            "sketch", "complete", network, begun, "--count", "3", "--out", film, "--sheet", sheet, "--json"
+            *("sketch", "complete", network, begun, "--count", "3", "--pen-down", "--whole", "400"),
+            *("--out", film, "--sheet", sheet, "--json"),
         )
         assert answer.code == 0, answer.err
         assert answer.json()["given_moves"] > 3
         blue = sheet.read_text().count("#1f5fa8")
         assert blue == 6, "two strokes of the person in each of three drawings"
+
+
+def test_a_beginning_has_its_size_and_its_last_stroke_may_go_on(run: Path, begun: Path) -> None:
+    from saccade.sketch.commands import open_artist
+    from saccade.sketch.files import read_drawings
+    from saccade.sketch.strokes import extent
+
+    network, strokes = open_artist(run), read_drawings(begun)[0]
+    own = network.strokes_of(strokes)
+    half = network.strokes_of(strokes, whole=2 * extent(strokes), pen_down=True)
+    steps = [batch.moves[0, :, :2].cumsum(0) for batch in (own, half)]
+    large, small = (float((places.amax(0) - places.amin(0)).amax()) for places in steps)
+    assert small == pytest.approx(large / 2, rel=0.1)
+    assert [float(batch.moves[0, -1, 2]) for batch in (own, half)] == [1, 0]
 
 
 def test_interpolate_and_read(saccade: Any, run: Path, reader: Path, begun: Path, tmp_path: Path) -> None:

@@ -1,10 +1,10 @@
 """Where things are and how they move, between walls: a small bank of Kalman filters for each axis of each object.
 
-A thing's place p and velocity v along an axis are a mixture of Gaussians (Sorenson & Alspach 1971). A step of time moves
-each Gaussian (Kalman 1960): p + v. Past a wall the thing is put at the wall and turns round. If it was going to reach
-the wall is uncertain when p is, so each Gaussian parts in two: the part inside, and the part at the wall, by the moments
-of a truncated Gaussian (Johnson, Kotz & Balakrishnan 1994, section 13.10.1). The heaviest Gaussians are kept, and the
-next measurement decides between them.
+Place p and velocity v along an axis are a mixture of Gaussians (Sorenson & Alspach 1971). A step of time moves each
+Gaussian (Kalman 1960): p + v. Past a wall the thing is put at the wall and turns round. While p is uncertain, so is if
+it reached the wall: each Gaussian parts in two, the part inside and the part at the wall, by the moments of a truncated
+Gaussian (Johnson, Kotz & Balakrishnan 1994, section 13.10.1). The heaviest Gaussians are kept, and the next measurement
+decides between them.
 
 All lengths are in pixels. A place p between 0 and `room` stands for the whole pixel at or below it.
 """
@@ -65,8 +65,8 @@ def expected(motion: Motion, room: float) -> Motion:
     turned = (wall, -stopped[1], torch.full_like(p, SMALLEST), torch.zeros_like(p), stopped[4])
     parts = [torch.cat(pair, dim=3) for pair in zip((*free, weight * inside), (*turned, weight * reached), strict=True)]
     kept = parts[5].topk(weight.shape[3], dim=3).indices
-    *moments, heavy = (part.gather(3, kept) for part in parts)
-    return Motion(*moments, heavy / heavy.sum(3, keepdim=True))
+    heaviest = Motion(*(part.gather(3, kept) for part in parts))
+    return heaviest._replace(weight=heaviest.weight / heaviest.weight.sum(3, keepdim=True))
 
 
 def corrected(motion: Motion, measured: Float[Tensor, "B N 2"], variance: Float[Tensor, "B N"]) -> Motion:
@@ -88,7 +88,7 @@ def corrected(motion: Motion, measured: Float[Tensor, "B N 2"], variance: Float[
 
 def given_place(
     v: Tensor, pp: Tensor, pv: Tensor, vv: Tensor, p: Tensor, mean: Tensor, variance: Tensor
-) -> tuple[Tensor, ...]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Return the five moments of a Gaussian whose place has another mean and variance."""
     slope = pv / pp
     return mean, v + slope * (mean - p), variance, slope * variance, vv - slope * pv + slope.square() * variance

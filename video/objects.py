@@ -37,7 +37,7 @@ FAST = 4.0
 """Standard deviation of an object's velocity before it was seen, pixels a frame."""
 
 SURE = 0.5
-"""Variance of a measured place, in square pixels, below which the reading there counts for the least of all readings."""
+"""Variance of a measured place, in square pixels, below which a reading counts for the least of all readings."""
 
 LEAST_VARIANCE = 0.05
 """Of a measured place: that of a place inside a whole pixel is 1/12."""
@@ -153,7 +153,7 @@ class Painter(RecurrentCore[Given, PainterState, object, Forecast]):
         return (place - 0.5 + GLYPH / 2) * (2 / self.side) - 1
 
     def paint(self, picture: Float[Tensor, "B N P P"], probable: Float[Tensor, "B N 2 K"]) -> Float[Tensor, "B N H W"]:
-        """Return each picture on an empty frame, its corner spread over pixels: F_y picture F_x^T (DRAW, equation 29)."""
+        """Return each picture on an empty frame, its corner spread over pixels: F_y picture F_x^T (DRAW, eq. 29)."""
         corner = torch.arange(self.side)[:, None] - torch.arange(GLYPH)
         outside = (corner < 0) | (corner > self.room)
         filters = probable[..., corner.clamp(0, self.room)].masked_fill(outside, 0.0)  # [B, N, 2, side, P]

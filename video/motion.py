@@ -1,4 +1,4 @@
-"""Where things are and how they move, between walls: a small bank of Kalman filters for each axis of each object.
+"""Places and motions of things between walls: a small bank of Kalman filters for each axis of each object.
 
 Place p and velocity v along an axis are a mixture of Gaussians (Sorenson & Alspach 1971). A step of time moves each
 Gaussian (Kalman 1960): p + v. Past a wall the thing is put at the wall and turns round. While p is uncertain, so is if

@@ -4,6 +4,8 @@ With equal weights they give what `TwoWayRecogniser` and `FedForecaster` give. C
 the gates of the ConvLSTM have a convolution each for the input and for the state (Shi et al. 2015, equation 3).
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -62,13 +64,14 @@ class LiteralConvLSTM(nn.Module):
 
     def __init__(self, core: FedForecaster) -> None:
         super().__init__()
-        inner = core.core
-        self.side = inner.side
-        self.of_input, self.of_state = nn.ModuleList(), nn.ModuleList()
+        inner: Any = core.core
+        self.side: int = inner.side
+        self.of_input: Any = nn.ModuleList()
+        self.of_state: Any = nn.ModuleList()
         for layer in inner.layers.layers:
             channels, weight, bias = layer.output_size, layer.gates.weight, layer.gates.bias
             given, pad = weight.shape[1] - channels, weight.shape[2] // 2
-            inputs = [nn.Conv2d(given, channels, weight.shape[2], padding=pad) for _ in range(4)]
+            inputs: Any = [nn.Conv2d(given, channels, weight.shape[2], padding=pad) for _ in range(4)]
             states = [nn.Conv2d(channels, channels, weight.shape[2], padding=pad, bias=False) for _ in range(4)]
             with torch.no_grad():
                 for gate, (x, h) in enumerate(zip(inputs, states, strict=True)):

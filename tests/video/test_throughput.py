@@ -39,7 +39,7 @@ def test_the_literal_references_are_the_same_networks() -> None:
         torch.testing.assert_close(LiteralRecogniser(core)(frames), outputs.logits[-1], atol=1e-5, rtol=1e-4)
         forecaster, frames = FedForecaster(NEXT, DIGITS), torch.rand(5, 2, 1, 64, 64)
         seen = torch.tensor([1.0, 1.0, 1.0, 0.0, 0.0])[:, None].expand(-1, 2)
-        predicted, _ = unroll(forecaster, Given(frames, seen), forecaster.initial_state(2))
+        predicted: Any = unroll(forecaster, Given(frames, seen), forecaster.initial_state(2))[0]
         literal = LiteralConvLSTM(forecaster)(frames, given=3)
     torch.testing.assert_close(literal, predicted.frame[1:], atol=1e-5, rtol=1e-4)
 

@@ -72,6 +72,9 @@ class Config:
     slots: int = Field(default=2, ge=1, le=4)
     """Next: objects for which the painting predictor has room."""
 
+    paths: int = Field(default=4, ge=1, le=32)
+    """Next, objects: courses that are thought possible for each object; it may or may not have reached an edge."""
+
     sampling: float = Field(default=1.0, ge=0, le=1)
     """Next, ConvLSTM: scheduled sampling; at the end of this fraction of the training every predicted frame is fed
     back in place of the true one."""

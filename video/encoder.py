@@ -85,9 +85,8 @@ class ComponentEncoder(nn.Module):
 
     def forward(self, frame: Float[Tensor, "B C H W"], change: Float[Tensor, "B C H W"]) -> Float[Tensor, "B F"]:
         """Return the features of normalised frames and their change."""
-        weight = self.components.weight
-        still = affine((frame.flatten(1),), (weight,), (self.components.bias,))
-        moving = affine((change.flatten(1),), (weight,))
+        weight, bias = self.components.weight, self.components.bias
+        still, moving = (affine((x.flatten(1),), (weight,), (bias,)) for x in (frame, change))
         x = torch.cat([still, CHANGE_SCALE * moving], dim=1)
         x = affine((x,), (self.linear.weight,), (self.linear.bias,))
         return F.relu(self.norm(x.to(self.norm.weight.dtype)))

@@ -36,6 +36,8 @@ class Found(NamedTuple):
     """The place that was read from the frame."""
     settled: Float[Tensor, "*T B N 2"]
     """The place after both were weighed; the expected one where the frame is not seen."""
+    variance: Float[Tensor, "*T B N"]
+    """Of each coordinate of the measured place, as the network estimates it, in square pixels; 0 if nothing is seen."""
     visible: Float[Tensor, "*T B N"]
     """Part of the object's ink that is brighter than all other objects at its place, from 0 to 1."""
     appearance: Float[Tensor, "*T B N P P"]

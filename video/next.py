@@ -102,30 +102,43 @@ SCALE = 100.0
 """Divides the squared error a frame in the loss, which is then about 1."""
 
 
+def pairs(found: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+    """Return which slots [B, K] belong to which digits [B, K]: one matching for a whole sequence, the nearest one.
+
+    Args:
+        found: places [T, B, N, 2].
+        truth: places [B, T, M, 2].
+    """
+    slots, digits = found.shape[2], truth.shape[2]
+    away = (found.detach()[:, :, :, None] - truth.transpose(0, 1)[:, :, None]).square().sum((0, 4))  # [B, N, M]
+    few = range(min(slots, digits))
+    ways = torch.tensor(list(permutations(range(max(slots, digits)), len(few))))
+    if slots >= digits:
+        best = ways[torch.stack([away[:, way, few].sum(1) for way in ways]).argmin(0)]
+        return best, torch.tensor(few).expand_as(best)
+    best = ways[torch.stack([away[:, few, way].sum(1) for way in ways]).argmin(0)]
+    return torch.tensor(few).expand_as(best), best
+
+
 def matched(found: Tensor, truth: Tensor) -> Tensor:
     """Return the squared distances of found places [T, B, N, 2] to true ones [B, T, M, 2], of the best matching.
 
-    One matching of slots to digits for a whole sequence: the one with the least sum.
-
     Returns:
-        [T, B, M], in units of [-1, 1].
+        [T, B, K], in units of [-1, 1].
     """
-    truth = truth.transpose(0, 1)
-    slots, digits = found.shape[2], truth.shape[2]
-    ways = list(permutations(range(slots), digits)) if slots >= digits else list(permutations(range(digits), slots))
-    if slots >= digits:
-        each = torch.stack([(found[:, :, list(way)] - truth).square().sum(3) for way in ways])
-    else:
-        each = torch.stack([(found - truth[:, :, list(way)]).square().sum(3) for way in ways])
-    best = each.detach().sum((1, 3)).argmin(0)  # [B]
-    return each[best, :, torch.arange(len(best))].transpose(0, 1)
+    slots, digits = pairs(found, truth)
+    rows = torch.arange(len(slots))[:, None]
+    return (found[:, rows, slots] - truth.transpose(0, 1)[:, rows, digits]).square().sum(3)
 
 
 def places_loss(found: Found, truth: Tensor, seen: Tensor) -> Tensor:
-    """Return the squared error of the places, those read from seen frames and those expected, in pixels (scaled)."""
-    read = matched(found.measured, truth)[seen[:, 0] > 0]
-    expected = matched(found.place, truth)[2:]
-    return (read.mean() + expected.mean()) * PIXELS_PER_UNIT**2 / SCALE
+    """Return the places' error in seen frames: its Gaussian surprise, nats a coordinate, plus its square (scaled)."""
+    there = seen[:, 0] > 0
+    measured, truth = found.measured[there], truth[:, there]
+    slots, _ = pairs(measured, truth)
+    squared = matched(measured, truth) * PIXELS_PER_UNIT**2
+    variance = found.variance[there][:, torch.arange(len(slots))[:, None], slots]
+    return (squared / variance / 4 + variance.log() / 2).mean() + squared.mean() / SCALE
 
 
 def place_errors(found: Tensor, truth: Tensor) -> Tensor:

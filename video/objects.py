@@ -3,20 +3,22 @@
 After DRAW's windows (Gregor et al. 2015) and DDPAE (Hsieh et al. 2018). A step predicts frame t from the objects,
 paints it, and then, if it may see the frame, corrects the objects by it:
 
-1. expect:  place + velocity; a window that would leave the frame is put at its edge and turns round.
-2. paint:   each object's picture at its place, by an affine sampler; the brighter object is seen.
-3. measure: a convolutional network finds each object near its expected place, one object after the other.
-4. weigh:   place and velocity are corrected as by recursive least squares (an alpha-beta filter), times a confidence.
-5. look:    the window at the place is read; the picture is made from the mean and the least of all readings, since
-            another object can only add light.
+1. expect:  place + velocity, between the frame's edges (`saccade.video.motion`): a mixture of places.
+2. paint:   each object's picture by two matrices of weights, one an axis, as DRAW writes; they hold the probability of
+            every pixel, so that an uncertain place is painted blurred. The brighter object is seen.
+3. measure: a convolutional network finds each object near its expected place, one object after the other, and says how
+            far off it may be.
+4. correct: place and velocity, by Kalman filters.
+5. look:    the window at the measured place is read. The picture is made from the mean of all readings, without what
+            other objects cover, and from the least of them, since another object can only add light.
 
-Built in, not learned: windows of a given size, constant velocity, the edges, "the brighter is seen".
+Built in, not learned: windows of a given size at whole pixels, constant velocity, the edges, "the brighter is seen".
 """
 
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -24,39 +26,44 @@ from saccade.recurrent.core import RecurrentCore
 from saccade.recurrent.sequence import hold
 from saccade.video.config import Config
 from saccade.video.forecaster import Forecast, Found, Given
+from saccade.video.motion import Motion, corrected, expected, likeliest, pixels, unknown
 from saccade.videos.config import VideoFacts
 from saccade.videos.moving import GLYPH
 
 BLOB = 4.0
 """Standard deviation in pixels of the spot that shows the finder an object's place."""
 
-TRUSTED = 2
-"""Frames after which readings of the window count: before, the place is uncertain."""
+FAST = 4.0
+"""Standard deviation of an object's velocity before it was seen, pixels a frame."""
+
+SURE = 0.5
+"""Variance of a measured place, in square pixels, below which a reading counts for the least of all readings."""
+
+LEAST_VARIANCE = 0.05
+"""Of a measured place: that of a place inside a whole pixel is 1/12."""
 
 SMALL = 1e-6
 
 
-class Objects(NamedTuple):
-    """Places, velocities and readings of N objects."""
+class Readings(NamedTuple):
+    """Sums of the readings of N windows, with pixels that others cover left out, and the least of all readings."""
 
-    place: Float[Tensor, "B N 2"]
-    velocity: Float[Tensor, "B N 2"]
     total: Float[Tensor, "B N P P"]
-    """Sum of the readings of their windows."""
+    number: Float[Tensor, "B N P P"]
+    """Sum of the weights of the readings in `total`."""
     least: Float[Tensor, "B N P P"]
-    """Least of these readings, pixel by pixel."""
 
 
 class PainterState(NamedTuple):
-    """Memory: the objects, the frame before, and the number of frames seen."""
+    """Memory: how the objects move, what was read of them, and the number of frames seen."""
 
-    objects: Objects
-    frame: Float[Tensor, "B 1 H W"]
+    motion: Motion
+    readings: Readings
     known: Float[Tensor, " B"]
 
 
 class Finder(nn.Module):
-    """From five maps to a place: a soft maximum over a grid of cells, each with an offset, and a confidence."""
+    """From five maps to a place: a soft maximum over a grid of cells, each with an offset, and an uncertainty."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -68,22 +75,22 @@ class Finder(nn.Module):
                 nn.Conv2d(2 * width, 2 * width, 3, padding=2, dilation=2),
             ]
         )
-        self.head = nn.Conv2d(2 * width, 4, 1)  # score, offset x, offset y, confidence
+        self.head = nn.Conv2d(2 * width, 4, 1)  # score, offset x, offset y, logarithm of the variance
 
     def forward(self, maps: Float[Tensor, "B 5 H W"]) -> tuple[Float[Tensor, "B 2"], Float[Tensor, " B"]]:
-        """Return the place in [-1, 1], and the confidence in [0, 1]."""
+        """Return the middle of the object's window in pixels, and the variance of each of its coordinates."""
         x = maps
         for layer in self.layers:
             x = F.relu(layer(x))
         head = self.head(x).to(maps.dtype)
         rows, columns = head.shape[2:]
+        cell = maps.shape[3] / columns
         weights = head[:, 0].flatten(1).softmax(1)  # [B, cells]
         values = head[:, 1:].flatten(2)
-        y, x = torch.meshgrid(centres(rows, head), centres(columns, head), indexing="ij")
-        cells = torch.stack([x, y]).flatten(1) + values[:, :2] / columns
+        y, x = torch.meshgrid(middles(rows, head) * cell, middles(columns, head) * cell, indexing="ij")
+        cells = torch.stack([x, y]).flatten(1) + values[:, :2] * cell
         found = (weights[:, None] * cells).sum(2)
-        confidence = (weights * values[:, 2]).sum(1) + 2
-        return found, confidence.sigmoid()
+        return found, F.softplus((weights * values[:, 2]).sum(1) + 2) + LEAST_VARIANCE
 
 
 class Pictures(nn.Module):
@@ -91,13 +98,16 @@ class Pictures(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.inner = nn.Conv2d(2, width, 3, padding=1)
+        self.inner = nn.Conv2d(3, width, 3, padding=1)
         self.outer = nn.Conv2d(width, 2, 3, padding=1)
 
-    def forward(self, mean: Float[Tensor, "B N P P"], least: Float[Tensor, "B N P P"]) -> Float[Tensor, "B N P P"]:
-        both = torch.stack([mean, least], dim=2).flatten(0, 1)
-        mixture, more = self.outer(F.relu(self.inner(both))).to(mean.dtype).unbind(1)
-        share = (mixture - 1).sigmoid().view_as(mean)
+    def forward(self, readings: Readings) -> Float[Tensor, "B N P P"]:
+        mean = readings.total / readings.number.clamp(min=SMALL)
+        seen = readings.number / (1 + readings.number)
+        least = torch.minimum(readings.least, mean)
+        given = torch.stack([mean, least, seen], dim=2).flatten(0, 1)
+        mixture, more = self.outer(F.relu(self.inner(given))).to(mean.dtype).unbind(1)
+        share = (mixture + 1).sigmoid().view_as(mean)
         return (share * mean + (1 - share) * least + 0.5 * more.tanh().view_as(mean) * mean).clamp(0, 1)
 
 
@@ -106,141 +116,109 @@ class Painter(RecurrentCore[Given, PainterState, object, Forecast]):
 
     def __init__(self, config: Config, facts: VideoFacts) -> None:
         super().__init__()
-        self.slots, self.height, self.width = config.slots, facts.height, facts.width
+        self.slots, self.paths, self.side = config.slots, config.paths, facts.width
+        self.room = facts.width - GLYPH
         self.finder, self.pictures = Finder(config.width), Pictures(config.width)
-        self.start = nn.Parameter(torch.zeros(2, config.slots, 2))  # place and velocity before the first frame
 
     def initial_state(self, batch_size: int) -> PainterState:
         zeros = self.finder.head.weight.new_zeros(batch_size)
-        place, velocity = self.start[:, None].expand(-1, batch_size, -1, -1).unbind(0)
         window = zeros.new_zeros(batch_size, self.slots, GLYPH, GLYPH)
-        frame = zeros.new_zeros(batch_size, 1, self.height, self.width)
-        return PainterState(Objects(place, velocity, window, window + 1), frame, zeros)
+        motion = unknown(zeros, self.slots, self.paths, self.room, FAST)
+        return PainterState(motion, Readings(window, window, window + 1), zeros)
 
     def forward(self, inputs: Given, state: PainterState, context: object = None) -> tuple[Forecast, PainterState]:
-        objects, count = state.objects, state.known
-        place, velocity = self.expect(objects.place, objects.velocity)
-        picture = self.pictures(*readings(objects, count))
-        layers = self.paint(picture, place)  # [B, N, H, W]
-        frame = layers.amax(1, keepdim=True)
-        expected = objects._replace(place=place, velocity=velocity)
-        measured, after = place, PainterState(expected, state.frame, count)
+        motion = hold(state.known > 0, expected(state.motion, self.room), state.motion)
+        picture = self.pictures(state.readings)
+        layers = self.paint(picture, pixels(motion, self.room))  # [B, N, H, W]
+        place = likeliest(motion.place, motion.weight)
+        measured, variance, after = place, torch.zeros_like(place[..., 0]), state._replace(motion=motion)
         if bool((inputs.seen > 0).any()):
-            measured, confidence = self.measure(inputs.frame, state, place, layers)
-            corrected = self.look(inputs.frame, weigh(expected, measured, confidence, count), count)
-            after = chosen(inputs.seen, PainterState(corrected, inputs.frame, count + 1), after)
-        found = Found(place, velocity, measured, after.objects.place, visible(layers), picture)
-        return Forecast(frame, found), after
-
-    def expect(
-        self, place: Float[Tensor, "B N 2"], velocity: Float[Tensor, "B N 2"]
-    ) -> tuple[Float[Tensor, "B N 2"], Float[Tensor, "B N 2"]]:
-        """Return place and velocity a frame later: at an edge of the frame a window stops, and turns round."""
-        wall = 1 - GLYPH / place.new_tensor([self.width, self.height])
-        moved = place + velocity
-        turned = torch.where(moved.abs() >= wall, -velocity, velocity)
-        return torch.minimum(torch.maximum(moved, -wall), wall), turned
-
-    def paint(self, picture: Float[Tensor, "B N P P"], place: Float[Tensor, "B N 2"]) -> Float[Tensor, "B N H W"]:
-        """Return each picture at its place on an empty frame."""
-        batch, slots, side, _ = picture.shape
-        x = (centres(self.width, place) - place[..., :1]) * (self.width / side)  # [B, N, W]
-        y = (centres(self.height, place) - place[..., 1:]) * (self.height / side)
-        return sampled(picture.flatten(0, 1)[:, None], x.flatten(0, 1), y.flatten(0, 1)).view(
-            batch, slots, *y.shape[2:], -1
+            measured, variance = self.measure(inputs.frame, place, layers, state.known > 0)
+            moved = corrected(motion, measured.detach(), variance.detach())
+            readings = self.look(inputs.frame, measured.detach(), variance.detach(), layers, state.readings)
+            after = hold(inputs.seen > 0, PainterState(moved, readings, state.known + 1), after)
+        found = Found(
+            self.middle(place),
+            likeliest(motion.velocity, motion.weight) * (2 / self.side),
+            self.middle(measured),
+            self.middle(likeliest(after.motion.place, after.motion.weight)),
+            variance,
+            visible(layers),
+            picture,
         )
+        return Forecast(layers.amax(1, keepdim=True), found), after
 
-    def read(self, frame: Float[Tensor, "B 1 H W"], place: Float[Tensor, "B N 2"]) -> Float[Tensor, "B N P P"]:
-        """Return the window of each object, as large as its picture."""
-        inner = centres(GLYPH, place)
-        x = place[..., :1] + inner * (GLYPH / self.width)
-        y = place[..., 1:] + inner * (GLYPH / self.height)
-        frames = frame.expand(-1, place.shape[1], -1, -1).flatten(0, 1)[:, None]
-        return sampled(frames, x.flatten(0, 1), y.flatten(0, 1)).view(*place.shape[:2], GLYPH, GLYPH)
+    def middle(self, place: Float[Tensor, "B N 2"]) -> Float[Tensor, "B N 2"]:
+        """Return the middles in [-1, 1] of windows whose corners are at whole pixels, at or below `place`."""
+        return (place - 0.5 + GLYPH / 2) * (2 / self.side) - 1
+
+    def paint(self, picture: Float[Tensor, "B N P P"], probable: Float[Tensor, "B N 2 K"]) -> Float[Tensor, "B N H W"]:
+        """Return each picture on an empty frame, its corner spread over pixels: F_y picture F_x^T (DRAW, eq. 29)."""
+        corner = torch.arange(self.side)[:, None] - torch.arange(GLYPH)
+        outside = (corner < 0) | (corner > self.room)
+        filters = probable[..., corner.clamp(0, self.room)].masked_fill(outside, 0.0)  # [B, N, 2, side, P]
+        x, y = filters.unbind(2)
+        return (y @ picture @ x.transpose(2, 3)).to(picture.dtype)
+
+    def read(self, images: Float[Tensor, "B N H W"], corner: Int64[Tensor, "B N 2"]) -> Float[Tensor, "B N P P"]:
+        """Return the window of each object's image, as large as its picture."""
+        inner = torch.arange(GLYPH)
+        columns, rows = (corner[..., None] + inner).unbind(2)  # [B, N, P] each
+        rows = images.gather(2, rows[..., None].expand(-1, -1, -1, self.side))
+        return rows.gather(3, columns[:, :, None].expand(-1, -1, GLYPH, -1))
 
     def measure(
-        self, frame: Tensor, state: PainterState, place: Float[Tensor, "B N 2"], layers: Float[Tensor, "B N H W"]
+        self,
+        frame: Float[Tensor, "B 1 H W"],
+        place: Float[Tensor, "B N 2"],
+        layers: Float[Tensor, "B N H W"],
+        known: Tensor,
     ) -> tuple[Float[Tensor, "B N 2"], Float[Tensor, "B N"]]:
         """Find the objects in a frame, one after the other: each is shown where the others are, or are expected."""
-        known = (state.known > 0).to(place.dtype)[:, None, None, None]
-        spots = [self.spot(place[:, n]) * known for n in range(self.slots)]  # [B, 1, H, W] each
-        places, confidences = [], []
+        layers, there = layers.detach(), known.to(place.dtype)[:, None, None, None]
+        spots = [self.spot(place[:, n]) * there for n in range(self.slots)]  # [B, 1, H, W] each
+        places, variances = [], []
         for n in range(self.slots):
             others = sum((spot for m, spot in enumerate(spots) if m != n), torch.zeros_like(frame))
-            maps = torch.cat([frame, state.frame, layers[:, n : n + 1] * known, spots[n], others], dim=1)
-            found, confidence = self.finder(maps)
-            spots[n] = self.spot(found)
+            rest = (frame - hiding(layers, n)).clamp(min=0)
+            middle, variance = self.finder(torch.cat([frame, rest, layers[:, n : n + 1], spots[n], others], dim=1))
+            found = middle - GLYPH / 2 + 0.5
+            spots[n] = self.spot(found.detach())
             places.append(found)
-            confidences.append(confidence)
-        return torch.stack(places, dim=1), torch.stack(confidences, dim=1)
+            variances.append(variance)
+        return torch.stack(places, dim=1), torch.stack(variances, dim=1)
 
     def spot(self, place: Float[Tensor, "B 2"]) -> Float[Tensor, "B 1 H W"]:
-        """Return a map with a Gaussian spot at a place."""
-        x = (centres(self.width, place) - place[:, :1]) * (self.width / 2 / BLOB)
-        y = (centres(self.height, place) - place[:, 1:]) * (self.height / 2 / BLOB)
-        return ((-y.square() / 2).exp()[:, :, None] * (-x.square() / 2).exp()[:, None])[:, None]
+        """Return a map with a Gaussian spot at the middle of the window at a place."""
+        away = middles(self.side, place) - (place[..., None] - 0.5 + GLYPH / 2)  # [B, 2, side]
+        x, y = (-(away / BLOB).square() / 2).exp().unbind(1)
+        return (y[:, :, None] * x[:, None])[:, None]
 
-    def look(self, frame: Tensor, objects: Objects, count: Float[Tensor, " B"]) -> Objects:
-        """Return the objects with the present readings of their windows, once their places can be trusted."""
-        reading = self.read(frame, objects.place)
-        trusted = (count >= TRUSTED)[:, None, None, None]
-        total = torch.where(trusted, objects.total + reading, objects.total)
-        least = torch.where(trusted, torch.minimum(objects.least, reading), objects.least)
-        return objects._replace(total=total, least=least)
-
-
-def weigh(
-    expected: Objects, measured: Float[Tensor, "B N 2"], confidence: Float[Tensor, "B N"], count: Float[Tensor, " B"]
-) -> Objects:
-    """Correct places and velocities by what was measured.
-
-    With full confidence these are the gains of recursive least squares for a line through n points (Brookner 1998,
-    section 1.2): 2 (2 n - 1) / (n (n + 1)) for the place and 6 / (n (n + 1)) for the velocity.
-    """
-    n = (count + 1)[:, None, None]
-    trust = torch.where(n <= 2, torch.ones_like(n), confidence[..., None])
-    of_place, of_velocity = 2 * (2 * n - 1) / (n * (n + 1)), torch.where(n > 1, 6 / (n * (n + 1)), 0.0)
-    surprise = measured - expected.place
-    place = expected.place + trust * of_place * surprise
-    return expected._replace(place=place, velocity=expected.velocity + trust * of_velocity * surprise)
+    def look(
+        self, frame: Tensor, place: Tensor, variance: Float[Tensor, "B N"], layers: Tensor, old: Readings
+    ) -> Readings:
+        """Return the readings with the present ones of the windows at the measured places."""
+        corner = place.floor().long().clamp(0, self.room)
+        reading = self.read(frame.expand_as(layers), corner)
+        others = torch.cat([hiding(layers, n) for n in range(self.slots)], dim=1).detach()
+        weight = (SURE / (SURE + variance))[..., None, None] * (1 - self.read(others, corner))
+        sure = (variance < SURE)[..., None, None]
+        least = torch.where(sure, torch.minimum(old.least, reading), old.least)
+        return Readings(old.total + weight * reading, old.number + weight, least)
 
 
-def readings(objects: Objects, count: Float[Tensor, " B"]) -> tuple[Float[Tensor, "B N P P"], Float[Tensor, "B N P P"]]:
-    """Return the mean and the least of the readings; 0 before there are any."""
-    number = (count - TRUSTED)[:, None, None, None]
-    there = number > 0
-    return objects.total / number.clamp(min=1), torch.where(there, objects.least, 0.0)
+def hiding(layers: Float[Tensor, "B N H W"], n: int) -> Float[Tensor, "B 1 H W"]:
+    """Return the brightest of all layers but the n-th; black where there is no other."""
+    others = torch.cat([layers[:, :n], layers[:, n + 1 :], torch.zeros_like(layers[:, :1])], dim=1)
+    return others.amax(1, keepdim=True)
 
 
 def visible(layers: Float[Tensor, "B N H W"]) -> Float[Tensor, "B N"]:
     """Return the part of each object's ink that is brighter than all other objects at its place."""
-    found = []
-    for n in range(layers.shape[1]):
-        others = torch.cat([layers[:, :n], layers[:, n + 1 :], torch.zeros_like(layers[:, :1])], dim=1).amax(1)
-        own = layers[:, n]
-        found.append(((own - others).relu().sum((1, 2)) + SMALL) / (own.sum((1, 2)) + SMALL))
-    return torch.stack(found, dim=1)
+    others = torch.cat([hiding(layers, n) for n in range(layers.shape[1])], dim=1)
+    return ((layers - others).relu().sum((2, 3)) + SMALL) / (layers.sum((2, 3)) + SMALL)
 
 
-def chosen(seen: Float[Tensor, " B"], new: PainterState, old: PainterState) -> PainterState:
-    """Return the new state where the frame was seen, else the old one."""
-    return hold(seen > 0, new, old)
-
-
-def sampled(
-    images: Float[Tensor, "B 1 h w"], x: Float[Tensor, "B W"], y: Float[Tensor, "B H"]
-) -> Float[Tensor, "B H W"]:
-    """Read images at the points of a grid by bilinear interpolation; 0 outside.
-
-    Args:
-        images: to read.
-        x: columns of the grid in image coordinates [-1, 1].
-        y: rows of the grid.
-    """
-    grid = torch.stack([x[:, None].expand(-1, y.shape[1], -1), y[:, :, None].expand(-1, -1, x.shape[1])], dim=3)
-    return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)[:, 0]
-
-
-def centres(size: int, like: Tensor) -> Float[Tensor, " {size}"]:
-    """Return the middles of `size` pixels along an axis, in [-1, 1]."""
-    return (2 * torch.arange(size, device=like.device, dtype=like.dtype) + 1) / size - 1
+def middles(size: int, like: Tensor) -> Float[Tensor, " {size}"]:
+    """Return the middles of `size` pixels along an axis, in pixels."""
+    return torch.arange(size, device=like.device, dtype=like.dtype) + 0.5

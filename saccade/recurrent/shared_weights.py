@@ -170,11 +170,15 @@ def affine(
         y = y + _sum(biases).to(dtype) if biases else y
         return torch.relu(y) if relu else y
     learns = torch.is_grad_enabled()
-    key = (*map(id, weights), relu, dtype, learns)
+    key = (*map(id, weights), *map(id, biases), relu, dtype, learns)
     if key not in scope:
         tape = _Tape(weights, biases, relu, dtype)
         token = _Collect.apply(tape, len(weights), *weights, *biases) if learns else None
-        scope[key] = (tape, token, tuple(weights))  # kept alive: another tensor must not get their ids in this scope
+        scope[key] = (
+            tape,
+            token,
+            (*weights, *biases),
+        )  # kept alive: another tensor must not get their ids in this scope
     tape, token, _ = scope[key]
     if token is None:
         return tape.product([x.to(dtype) for x in inputs])

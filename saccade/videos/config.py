@@ -29,6 +29,10 @@ class VideoData:
     context: int = Field(default=2, ge=0, le=20)
     """Frames before and after a word's given boundaries (grid, single words)."""
 
+    parts: int = Field(default=0, ge=0, le=1_000_000)
+    """Number of epochs, at the beginning, that train on parts of sentences (grid): single words, then pairs, then
+    triples, each with `context` frames on both sides."""
+
     augment: bool = True
     """Change training clips at random: pictures are mirrored, shifted and dimmed, skeletons turned and stretched, all
     played faster or slower."""

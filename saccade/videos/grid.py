@@ -10,17 +10,22 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from saccade.errors import InputError
 from saccade.pipeline.data.seeded_random import permutation
 from saccade.videos.archives import read_arrays
-from saccade.videos.recordings import Recordings, select
+from saccade.videos.config import VideoFacts
+from saccade.videos.recordings import UNKNOWN, Recordings, RecordingSource, select
 
 SILENCE = ("sil", "sp")
 """Entries of the vocabulary that are no words: silence, and a short pause."""
 
 TEST = 120
 """Sentences held out for the test, chosen by a fixed seed: the same in every run and for words and sentences alike."""
+
+WORDS_IN_PARTS = (1, 2, 3)
+"""Words of the parts of sentences with which training may begin."""
 
 KEYS = ("frames", "frame_word", "vocab", "words", "start", "end")
 
@@ -77,9 +82,42 @@ def load_sentences(path: Path) -> Grid:
     pixels = torch.from_numpy(arrays["frames"]).view(clips * frames, 1, height, width)
     none = torch.full((clips,), -1)
     words = _numbers(arrays["words"], classes, path)
-    whole = Recordings(pixels, spans, none, spans, steps.flatten(), words)
+    inner = torch.stack([torch.from_numpy(arrays[key].astype(np.int64)) for key in ("start", "end")], dim=2)
+    whole = Recordings(pixels, spans, none, spans, steps.flatten(), words, inner + spans[:, :1, None])
     train, test = split(clips)
     return Grid(select(whole, train), select(whole, test), classes)
+
+
+class SentenceSource(RecordingSource[VideoFacts]):
+    """Sentences to train on: for some epochs their parts, then the whole.
+
+    The first epochs are divided among single words, pairs and triples, each with `margin` frames on either side; every
+    word is in one part (Assael et al. 2016, section 4.2, add single words to the sentences).
+    """
+
+    parts, margin = 0, 0
+
+    def _clips(self, chosen: Tensor, epoch: int) -> Recordings:
+        whole = super()._clips(chosen, epoch)
+        if epoch >= self.parts or whole.word_spans is None:
+            return whole
+        return parted(whole, WORDS_IN_PARTS[epoch * len(WORDS_IN_PARTS) // self.parts], self.margin)
+
+
+def parted(sentences: Recordings, words: int, margin: int) -> Recordings:
+    """Return all parts of `words` words, with `margin` frames on either side; a remainder is the last part."""
+    assert sentences.words is not None and sentences.word_spans is not None
+    parts = []
+    for first in range(0, sentences.words.shape[1], words):
+        named, spans = sentences.words[:, first : first + words], sentences.word_spans[:, first : first + words]
+        named = F.pad(named, (0, words - named.shape[1]), value=UNKNOWN)
+        low, high = sentences.limits.unbind(1)
+        start = torch.maximum(spans[:, 0, 0] - margin, low)
+        end = torch.minimum(torch.maximum(spans[:, -1, 1], spans[:, 0, 0] + 1) + margin, high)
+        spans = torch.stack([start, end], dim=1)
+        parts.append((spans, sentences.labels, sentences.limits, named))
+    spans, labels, limits, named = (torch.cat(leaves) for leaves in zip(*parts, strict=True))
+    return sentences._replace(spans=spans, labels=labels, limits=limits, words=named, word_spans=None)
 
 
 def split(clips: int) -> tuple[Tensor, Tensor]:

@@ -13,7 +13,7 @@ from saccade.pipeline.data.seeded_random import permutation
 from saccade.videos import augment
 from saccade.videos.archives import read_array
 from saccade.videos.config import VideoData, VideoFacts
-from saccade.videos.grid import SILENCE, load_sentences, load_words
+from saccade.videos.grid import SILENCE, SentenceSource, load_sentences, load_words
 from saccade.videos.joints import JOINTS, load_joints
 from saccade.videos.moving import SIDE, BouncingSource
 from saccade.videos.recordings import Augment, RecordingSource, Timing, select
@@ -73,10 +73,12 @@ def _grid(data: VideoData, path: Path, task: Task, seed: int) -> RecordingSource
     held = _held_out(data.validation, sentences, "sentences", seed)
     mine = held.repeat_interleave(each)
     validation, train = (select(grid.train, chosen.nonzero()[:, 0]) for chosen in (mine, ~mine))
-    timing = Timing(data.jitter if task == "clip" else 0, data.speed) if data.augment else None
-    return RecordingSource(
+    timing = Timing(data.jitter if task == "clip" or data.parts else 0, data.speed) if data.augment else None
+    source = SentenceSource(
         train, {"validation": validation, "test": grid.test}, facts, seed, timing, _change_pictures(data)
     )
+    source.parts, source.margin = data.parts, data.context
+    return source
 
 
 def _change_pictures(data: VideoData) -> Augment | None:

@@ -50,6 +50,8 @@ class Recordings(NamedTuple):
     """int64 [F]."""
     words: Tensor | None = None
     """int64 [N, S]."""
+    word_spans: Tensor | None = None
+    """First frame of each word, and the one after its last, int64 [N, S, 2]."""
 
 
 class Timing(NamedTuple):
@@ -71,7 +73,8 @@ def select(recordings: Recordings, chosen: Tensor) -> Recordings:
     """Return some of the clips; all frames stay."""
     pick = lambda leaf: None if leaf is None else leaf[chosen]  # noqa: E731
     spans, labels, limits = recordings.spans[chosen], recordings.labels[chosen], recordings.limits[chosen]
-    return recordings._replace(spans=spans, labels=labels, limits=limits, words=pick(recordings.words))
+    words, word_spans = pick(recordings.words), pick(recordings.word_spans)
+    return recordings._replace(spans=spans, labels=labels, limits=limits, words=words, word_spans=word_spans)
 
 
 def gather(recordings: Recordings, chosen: Tensor, positions: list[Tensor] | None = None) -> Clips:
@@ -129,8 +132,8 @@ class RecordingSource(Generic[FactsT]):
         if batches == 0:
             raise InputError(f"at most the {self.examples} training clips", f"a batch of {size}", "lower --batch-size")
         epoch, index = divmod(step, batches)
-        chosen = self._order(epoch)[index * size : (index + 1) * size]
-        clips = gather(self._train, chosen, self._positions(chosen, step))
+        clips = self._clips(self._order(epoch)[index * size : (index + 1) * size], epoch)
+        clips = gather(clips, torch.arange(len(clips.spans)), self._positions(clips, step))
         return self._augment(clips, self._seed, step) if self._augment else clips
 
     def held_out(self, split: Split) -> Clips:
@@ -149,18 +152,21 @@ class RecordingSource(Generic[FactsT]):
             self._epoch = epoch, permutation(self._seed, "clip order", epoch, self.examples)
         return self._epoch[1]
 
-    def _positions(self, chosen: Tensor, step: int) -> list[Tensor] | None:
+    def _clips(self, chosen: Tensor, epoch: int) -> Recordings:
+        """Return the clips that are made of the chosen recordings: the recordings themselves."""
+        return select(self._train, chosen)
+
+    def _positions(self, clips: Recordings, step: int) -> list[Tensor] | None:
         """Return the frames to take of each clip, its time changed at random; None to take all."""
         jitter, speed, trim = self._timing
         if not (jitter or speed or trim):
             return None
-        drawn = integers(self._seed, "clip time", step, len(chosen), [2 * jitter + 1] * 2 + [FINE] * 3)
+        drawn = integers(self._seed, "clip time", step, len(clips.spans), [2 * jitter + 1] * 2 + [FINE] * 3)
         moves = drawn[:, :2] - jitter
         fractions = drawn[:, 2:].double() / FINE
-        spans, limits = self._train.spans[chosen], self._train.limits[chosen]
         taken = []
         for (start, end), (low, high), move, (a, b, c) in zip(
-            spans.tolist(), limits.tolist(), moves.tolist(), fractions.tolist(), strict=True
+            clips.spans.tolist(), clips.limits.tolist(), moves.tolist(), fractions.tolist(), strict=True
         ):
             start, end = max(low, start + move[0]), min(high, end + move[1])
             end = max(end, start + 1)

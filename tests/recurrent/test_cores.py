@@ -161,6 +161,18 @@ def test_a_weight_first_used_without_gradients_still_learns() -> None:
     torch.testing.assert_close(layer.weight.grad, x.sum(0).expand(2, 3))
 
 
+def test_one_weight_with_and_without_a_bias_is_two_maps() -> None:
+    layer = nn.Linear(3, 2)
+    x = torch.randn(4, 3)
+    with shared_weights():
+        there, absent = affine((x,), (layer.weight,), (layer.bias,)), affine((x,), (layer.weight,))
+        (there.sum() + absent.sum()).backward()
+    torch.testing.assert_close(there, layer(x))
+    torch.testing.assert_close(absent, x @ layer.weight.t())
+    torch.testing.assert_close(layer.weight.grad, 2 * x.sum(0).expand(2, 3))
+    torch.testing.assert_close(layer.bias.grad, torch.full((2,), 4.0))
+
+
 @pytest.mark.parametrize(("name", "kept"), [("gru", _Tape), ("lstm", PlainGating)])
 def test_an_unroll_leaves_no_memory_behind(name: str, kept: type) -> None:
     core, inputs, state, _ = made(CASES[name])

@@ -12,7 +12,7 @@ import torch
 from saccade.errors import InputError
 from saccade.videos.augment import pictures, rotations, skeletons, stretched
 from saccade.videos.config import VideoData
-from saccade.videos.grid import load_sentences, load_words
+from saccade.videos.grid import load_sentences, load_words, parted
 from saccade.videos.joints import BONES, JOINTS, ROOT, load_joints, smoothed
 from saccade.videos.load import load_videos
 from saccade.videos.moving import BouncingSource, trajectories
@@ -117,6 +117,18 @@ def test_words_are_cut_by_their_boundaries(tmp_path: Path, grid_arrays: dict[str
     sentences = load_sentences(tmp_path / "data.npz")
     assert sentences.classes == ("bin", "now", "red", "sil", "sp")
     assert sentences.train.words is not None and sentences.train.words[0].tolist() == [0, 2, 1]
+
+
+def test_parts_of_sentences_have_every_word_once_with_its_frames(tmp_path: Path, grid_arrays: dict[str, Any]) -> None:
+    sentences = load_sentences(saved(tmp_path, grid_arrays)).train
+    single, pairs = parted(sentences, 1, 1), parted(sentences, 2, 1)
+    assert single.words is not None and pairs.words is not None and sentences.words is not None
+    assert single.words[:, 0].view(3, -1).t().equal(sentences.words)
+    assert pairs.words[: len(sentences.labels)].equal(sentences.words[:, :2])
+    assert pairs.words[len(sentences.labels) :, 1].eq(UNKNOWN).all(), "the third word has no partner"
+    start = sentences.spans[1, 0]
+    assert [(span - start).tolist() for span in single.spans[1 :: len(sentences.labels)]] == [[1, 5], [4, 9], [7, 11]]
+    assert [(span - start).tolist() for span in pairs.spans[1 :: len(sentences.labels)]] == [[1, 9], [7, 11]]
 
 
 def test_words_and_sentences_have_the_same_test_clips(tmp_path: Path, grid_arrays: dict[str, Any]) -> None:

@@ -13,6 +13,12 @@ from saccade.terminal.verbs import evaluate_and_show, gif_command, result_of, tr
 SYSTEM = "caption"
 THEN = ("gif {} --index 3",)
 
+DEFAULT = Path("caption-flickr8k")
+"""The shipped network that writes by default."""
+
+RUNNERS_UP = 4
+"""Runners-up that are shown of each picture; --json has them all."""
+
 MOST_WRITTEN, MOST_FILMED = 2000, 100
 """Most pictures in one call of `write`, and with a film or a strip."""
 
@@ -36,7 +42,7 @@ def evaluate(
 
 def write(
     files: Annotated[list[Path], typer.Argument(metavar="PHOTO...", help="Photographs.", show_default=False)],
-    run: Annotated[Path, typer.Option(help="A trained network's run folder.", show_default=False)],
+    run: Annotated[Path, typer.Option(help="A trained network's run folder, or a shipped one's name.")] = DEFAULT,
     beam: Beams = None,
     gif: Annotated[Path | None, typer.Option(help="Film of the looking: .gif, .webp or .png.")] = None,
     strip: StripFile = None,
@@ -70,7 +76,7 @@ def write(
     if not as_json:
         for file, several in zip(files, telling.sentences, strict=True):
             typer.echo(f"{file}: {several[0].text}")
-            for other in several[1:]:
+            for other in several[1 : 1 + RUNNERS_UP]:
                 typer.echo(f"    or: {other.text}")
     screen.give({"wrote": wrote, "answers": answers}, as_json=as_json)
 

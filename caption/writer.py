@@ -127,7 +127,7 @@ class Writer(Trained[Config, Captioned, CaptionFacts]):
         """Look at photographs."""
         facts = self.facts
         if facts.encoder == SCENES:
-            do = "give a network that was trained on photographs"
+            do = "give a network that was trained on photographs, e.g. caption-flickr8k"
             raise InputError("a network that looks at photographs", "one for scenes of digits", do)
         from saccade.caption.encoder import load_encoder, square
 

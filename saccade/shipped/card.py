@@ -110,11 +110,13 @@ def _weak_points(card: Card) -> str:
     if controls := card.metrics.get("controls"):
         text = ", ".join(f"{name.replace('_', ' ')} {_number(value)}" for name, value in controls.items())
         points.append(f"Its error in percent when it is made to look elsewhere: {text}.")
-    dataset, reads = card.run["data"].get("dataset", card.run["system"]), "error_percent" in card.metrics
-    known = f"It knows {dataset} alone" + (
-        "; it answers for every image, so heed the doubts that `read` shows." if reads else "."
-    )
-    return "## What it is bad at\n\n" + "\n".join(f"- {point}" for point in [*points, known])
+    dataset = card.run["data"].get("dataset", card.run["system"])
+    known = f"It knows {dataset} alone"
+    if "error_percent" in card.metrics:
+        doubts = systems.spec(card.run["system"]).unit in ("images", "pictures")
+        nonsense = "it answers for every image, so heed the doubts that `read` shows"
+        known += f"; {nonsense if doubts else 'every input gets an answer, nonsense too'}"
+    return "## What it is bad at\n\n" + "\n".join(f"- {point}" for point in [*points, f"{known}."])
 
 
 def _confusions(card: Card) -> list[str]:

@@ -25,6 +25,7 @@ class Case(NamedTuple):
     steps: int = STEPS
     accumulates: bool = False  # has a state that truncation spares
     exact: bool = True  # answers in float64 where its weights are float64
+    carries_gradient: bool = True  # False: by design no gradient goes through its state
     bitwise: bool = True  # a padded batch gives the same bits; False: its readout gathers rows, whose place rounds
 
 

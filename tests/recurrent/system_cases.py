@@ -206,7 +206,8 @@ def forecasting(network: Any, **settings: Any) -> Case:
         seen = (torch.arange(steps) != 2).float()[:, None].expand(-1, examples)
         return GivenFrames(torch.rand(steps, examples, 1, 64, 64, generator=generator), seen), None
 
-    return Case(lambda: NextTask().build(config, facts), episode, exact=False)
+    carries = network != "objects"  # the painter's filters have no weights
+    return Case(lambda: NextTask().build(config, facts), episode, exact=False, carries_gradient=carries)
 
 
 def reading(**settings: Any) -> Case:

@@ -120,7 +120,8 @@ def test_truncated_gradients_are_the_full_ones_inside_a_window(name: str) -> Non
     for key in inside:
         torch.testing.assert_close(cut[key], inside[key], atol=1e-5, rtol=1e-5)
     full = gradients(core, measured(map_tensors(lambda leaf: leaf[4:], unroll(core, inputs, state, context)[0])))
-    assert any(not torch.allclose(full[key], cut[key], atol=1e-6) for key in full), "truncation cut nothing"
+    changed = any(not torch.allclose(full[key], cut[key], atol=1e-6) for key in full)
+    assert changed == CASES[name].carries_gradient, "truncation cut nothing, or something where nothing goes through"
 
 
 @pytest.mark.parametrize("name", CUT_WHOLLY)
@@ -130,7 +131,7 @@ def test_gradient_flow_sees_every_step_and_stops_at_a_truncation(name: str) -> N
     last = lambda outputs: measured(map_tensors(lambda leaf: leaf[-1], outputs))  # noqa: E731
     flow = gradient_flow(core, inputs, context, last, batch_size=rows)
     assert all(norms.shape == (6,) for norms in flow.values())
-    assert any((norms > 0).all() for norms in flow.values())
+    assert any((norms > 0).all() for norms in flow.values()) == CASES[name].carries_gradient
     cut = gradient_flow(core, inputs, context, last, batch_size=rows, detach_every=3)
     assert all((norms[:3] == 0).all() for norms in cut.values())
     for field in flow:

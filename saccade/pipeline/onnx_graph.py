@@ -131,7 +131,7 @@ def _recorded(flat: nn.Module, leaves: dict[str, Tensor], out_names: list[str]) 
     from onnx import helper
 
     shapes = ([{0: torch.export.Dim("batch")} for _ in leaves],)
-    with warnings.catch_warnings(), _silent(), _quiet():
+    with warnings.catch_warnings(), _quiet():
         warnings.simplefilter("ignore")
         try:
             program: Any = torch.onnx.export(
@@ -171,21 +171,15 @@ def _reason(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def _silent() -> Any:
-    """Keep what the exporter prints from the terminal."""
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        yield
-
-
-@contextlib.contextmanager
 def _quiet() -> Any:
-    """Silence the exporter's log."""
+    """Keep the exporter's log, and what it prints, from the terminal."""
     loggers = [logging.getLogger(name) for name in ("torch", "torch.onnx", "torch.fx", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)
     try:
-        yield
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

@@ -174,11 +174,8 @@ def affine(
     if key not in scope:
         tape = _Tape(weights, biases, relu, dtype)
         token = _Collect.apply(tape, len(weights), *weights, *biases) if learns else None
-        scope[key] = (
-            tape,
-            token,
-            (*weights, *biases),
-        )  # kept alive: another tensor must not get their ids in this scope
+        # weights and biases are kept alive: another tensor must not get their ids in this scope
+        scope[key] = (tape, token, (*weights, *biases))
     tape, token, _ = scope[key]
     if token is None:
         return tape.product([x.to(dtype) for x in inputs])

@@ -13,10 +13,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from saccade.errors import InputError
+from saccade.pipeline.contract import Split
 from saccade.pipeline.data.seeded_random import permutation
 from saccade.videos.archives import read_arrays
 from saccade.videos.config import VideoFacts
-from saccade.videos.recordings import UNKNOWN, Recordings, RecordingSource, select
+from saccade.videos.recordings import UNKNOWN, Augment, Recordings, RecordingSource, Timing, select
 
 SILENCE = ("sil", "sp")
 """Entries of the vocabulary that are no words: silence, and a short pause."""
@@ -89,19 +90,32 @@ def load_sentences(path: Path) -> Grid:
 
 
 class SentenceSource(RecordingSource[VideoFacts]):
-    """Sentences to train on: for some epochs their parts, then the whole.
+    """Sentences to train on: for `parts` epochs their parts, then the whole.
 
     The first epochs are divided among single words, pairs and triples, each with `margin` frames on either side; every
     word is in one part (Assael et al. 2016, section 4.2, add single words to the sentences).
     """
 
-    parts, margin = 0, 0
+    def __init__(
+        self,
+        train: Recordings,
+        held: dict[Split, Recordings],
+        facts: VideoFacts,
+        seed: int,
+        timing: Timing | None,
+        augment: Augment | None,
+        *,
+        parts: int,
+        margin: int,
+    ) -> None:
+        super().__init__(train, held, facts, seed, timing, augment)
+        self._parts, self._margin = parts, margin
 
     def _clips(self, chosen: Tensor, epoch: int) -> Recordings:
         whole = super()._clips(chosen, epoch)
-        if epoch >= self.parts or whole.word_spans is None:
+        if epoch >= self._parts or whole.word_spans is None:
             return whole
-        return parted(whole, WORDS_IN_PARTS[epoch * len(WORDS_IN_PARTS) // self.parts], self.margin)
+        return parted(whole, WORDS_IN_PARTS[epoch * len(WORDS_IN_PARTS) // self._parts], self._margin)
 
 
 def parted(sentences: Recordings, words: int, margin: int) -> Recordings:

@@ -74,11 +74,8 @@ def _grid(data: VideoData, path: Path, task: Task, seed: int) -> RecordingSource
     mine = held.repeat_interleave(each)
     validation, train = (select(grid.train, chosen.nonzero()[:, 0]) for chosen in (mine, ~mine))
     timing = Timing(data.jitter if task == "clip" or data.parts else 0, data.speed) if data.augment else None
-    source = SentenceSource(
-        train, {"validation": validation, "test": grid.test}, facts, seed, timing, _change_pictures(data)
-    )
-    source.parts, source.margin = data.parts, data.context
-    return source
+    parts, change = {"parts": data.parts, "margin": data.context}, _change_pictures(data)
+    return SentenceSource(train, {"validation": validation, "test": grid.test}, facts, seed, timing, change, **parts)
 
 
 def _change_pictures(data: VideoData) -> Augment | None:

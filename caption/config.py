@@ -1,8 +1,8 @@
 """Settings of Show, Attend and Tell, of its pictures and captions, and what a network remembers of them. Torch-free."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic.dataclasses import dataclass
 
 from saccade.pipeline.config import STRICT, TrainConfig
@@ -176,6 +176,13 @@ class Config:
     feature_dropout: float = Field(default=0.0, ge=0, lt=1)
     """Fraction of the projected channels that is dropped in training, for all words of a picture together."""
 
+    objective: Literal["likelihood", "bleu"] = "likelihood"
+    """Objective: likelihood, of people's captions; or bleu, of captions that the network draws itself, by REINFORCE.
+    The second goes on from a network of the first, see --start-from."""
+
+    rollouts: int = Field(default=5, ge=2, le=1000)
+    """Captions that are drawn for each picture (bleu); the baseline of each is the mean BLEU of the others."""
+
     smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Label smoothing: probability that is spread evenly over the vocabulary."""
 
@@ -199,6 +206,12 @@ class Config:
 
     most_words: int = Field(default=30, ge=1, le=1000)
     """Most words of a written sentence."""
+
+    @model_validator(mode="after")
+    def _objective_fits(self) -> Self:
+        if self.objective == "bleu" and self.attention == "hard":
+            raise ValueError("attention of soft or none for the objective bleu: the words are what is drawn")
+        return self
 
 
 SPEC = Spec(

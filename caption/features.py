@@ -75,10 +75,11 @@ def features_of(files: Sequence[Path], encoder: Encoder, folder: Path | None = N
         wanted |= {key + FLIPPED: file for key, file in zip(keys, files, strict=True)}
         keys += [key + FLIPPED for key in keys]
     shape = encoder.rows * encoder.columns, encoder.width
-    with lock(place):
-        rows = _whole(place, shape, wanted.keys())
-        missing = [key for key in wanted if key not in rows]
-        rows |= _extend(place, encoder, [(key, wanted[key]) for key in missing], shape)
+    rows = _whole(place, shape, wanted.keys())
+    if len(rows) < len(wanted):
+        with lock(place):
+            rows = _whole(place, shape, wanted.keys())  # another process may have added some meanwhile
+            rows |= _extend(place, encoder, [(key, file) for key, file in wanted.items() if key not in rows], shape)
     return Features(place / "vectors", [rows[key].number for key in keys], shape)
 
 

@@ -5,22 +5,41 @@
 - reinforce, baseline, entropy (hard attention, equation 12): -lambda_r log alpha(s_t) (R_t - b_t), (R_t - b_t)^2, and
   -lambda_e H[s_t]. R_t is the log-probability of the words from t on, which is what the place s_t can change; the
   estimator is RAM's.
+
+Of captions that the network drew itself (`objective = "bleu"`; self-critical sequence training, Rennie et al. 2017) the
+loss has one term, words: -(R - b) log p(y_t), where R is the caption's BLEU among people's, and b the mean of the other
+captions of the picture.
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from saccade.caption.config import Config
 from saccade.caption.trace import Told
 from saccade.pipeline.contract import Loss
-from saccade.recurrent.reinforce import advantages
+from saccade.recurrent.reinforce import advantages, leave_one_out
 from saccade.recurrent.sequence import Lengths, clear_padding, mask
+from saccade.words.reward import sentence_bleu
+from saccade.words.symbols import PAD
 
 
 def rewards(log_probability: Float[Tensor, "T R"]) -> Float[Tensor, "T R"]:
     """Return R_t: the log-probability of the words from t on, detached."""
     return log_probability.detach().flip(0).cumsum(0).flip(0)
+
+
+def drawn_bleu(told: Told, references: Int64[Tensor, "B C U"]) -> Float[Tensor, " R"]:
+    """Return the BLEU of each caption that the network drew, in [0, 1]."""
+    rollouts = told.word.shape[1] // len(references)
+    return sentence_bleu(told.word.t(), references.repeat(rollouts, 1, 1))
+
+
+def drawn_loss(told: Told, references: Int64[Tensor, "B C U"]) -> Loss:
+    """Return the loss of captions that the network drew; those of B pictures lie B apart."""
+    advantage = leave_one_out(drawn_bleu(told, references), told.word.shape[1] // len(references))
+    total = (advantage * told.cost).sum() / (told.word != PAD).sum()
+    return Loss(total, {"words": total.detach()})
 
 
 def loss_of(told: Told, words: Tensor, lengths: Lengths, config: Config) -> Loss:

@@ -29,7 +29,11 @@ from saccade.recurrent.shared_weights import affine
 from saccade.recurrent.soft_attention import AdditiveAttention, DotProductAttention, Memory, read
 from saccade.recurrent.tree import map_tensors, named_tensors
 from saccade.words.output_layer import judge, smoothed_loss
-from saccade.words.symbols import PAD, SPECIAL
+from saccade.words.sampling import drawn_symbol
+from saccade.words.symbols import BEGIN, END, NEVER_WRITTEN, PAD, SPECIAL
+
+NEVER = -1e4
+"""Score of a symbol that is never drawn."""
 
 BLOCK = 64
 """The output layer's number of rows is a multiple of this."""
@@ -61,7 +65,8 @@ class Teller(RecurrentCore[Reading | Tensor, State, Seen, Step | Told]):
         self.expected = nn.Linear(config.hidden, 1) if config.attention == "hard" else None
 
     def initial_state(self, batch_size: int) -> State:
-        return State(self.core.initial_state(batch_size), self.places.new_zeros(batch_size))
+        begin = torch.full((batch_size,), BEGIN, device=self.places.device)
+        return State(self.core.initial_state(batch_size), begin)
 
     def prepare(self, context: Sight) -> Seen:
         vectors, kept = context
@@ -83,7 +88,8 @@ class Teller(RecurrentCore[Reading | Tensor, State, Seen, Step | Told]):
     def forward(self, inputs: Reading | Int64[Tensor, " R"], state: State, context: Seen) -> tuple[Step, State]:
         reading = inputs if isinstance(inputs, Reading) else None
         word = inputs if isinstance(inputs, Tensor) else inputs.word
-        core = state.core if bool((state.begun > 0).all()) else self._begin(state, context)
+        word = state.word if word is None else word
+        core = state.core if bool((state.word != BEGIN).all()) else self._begin(state, context)
         before = hidden_of(core)  # h_{t-1}
         seen, weights, look = self._look(before, context, None if reading is None else reading.chance)
         if self.gate is not None:
@@ -95,8 +101,11 @@ class Teller(RecurrentCore[Reading | Tensor, State, Seen, Step | Told]):
         if reading is not None and reading.kept_word is not None:
             vector = vector * reading.kept_word / (1 - self.config.word_dropout)
         hidden, core = self.core(torch.cat([vector, seen.to(vector.dtype)], dim=1), core, None)  # equations 1 to 3
-        begun = torch.ones_like(state.begun)
-        return Step(hidden, seen, weights, gate.squeeze(1), look, reading), State(core, begun)
+        step = Step(hidden, seen, weights, gate.squeeze(1), look, reading)
+        if reading is None or reading.uniform is None:
+            return step, State(core, torch.full_like(state.word, PAD))
+        drawn = self._draw(step, reading.kept_output, reading.uniform, state.word)
+        return step._replace(reading=reading._replace(target=drawn)), State(core, drawn)
 
     def logits(self, step: Step) -> Float[Tensor, "R W"]:
         """Return the scores of the next word after one step: equation 7 without its softmax."""
@@ -112,6 +121,7 @@ class Teller(RecurrentCore[Reading | Tensor, State, Seen, Step | Told]):
         reading = outputs.reading
         if reading is None:
             return outputs
+        assert reading.target is not None
         told = reading.target != PAD  # [T, R]
         rows = told.flatten().nonzero().squeeze(1)
         words = len(rows)
@@ -120,13 +130,30 @@ class Teller(RecurrentCore[Reading | Tensor, State, Seen, Step | Told]):
         chosen = lambda leaf: leaf.flatten(0, 1)[rows]  # noqa: E731
         kept = None if reading.kept_output is None else chosen(reading.kept_output)
         said = self._said(chosen(outputs.hidden), chosen(outputs.seen), kept)
-        judged = judge(said, self.words.weight, self.output_bias, target)
-        cost = smoothed_loss(judged.log_p, judged.mean_log_p, self.config.smoothing)
+        drawn = reading.uniform is not None
+        judged = judge(said, self.words.weight, self._writable if drawn else self.output_bias, target)
+        smoothing = 0.0 if drawn else self.config.smoothing
+        cost = smoothed_loss(judged.log_p, judged.mean_log_p, smoothing)
         spread = lambda values: values.new_zeros(told.shape).masked_scatter(told, values[:words])  # noqa: E731
-        return Told(spread(cost), spread(judged.log_p.detach()), outputs.weights, outputs.gate, outputs.look)
+        log_p = spread(judged.log_p.detach())
+        return Told(spread(cost), log_p, outputs.weights, outputs.gate, outputs.look, reading.target)
 
     def detach(self, state: State) -> State:
-        return State(self.core.detach(state.core), state.begun)
+        return State(self.core.detach(state.core), state.word)
+
+    @property
+    def _writable(self) -> Tensor:
+        """The output layer's bias, with which no symbol is drawn that no sentence holds."""
+        never = torch.tensor(NEVER_WRITTEN, device=self.output_bias.device)
+        return self.output_bias.index_fill(0, never, NEVER)
+
+    @torch.no_grad()
+    def _draw(self, step: Step, kept: Tensor | None, uniform: Tensor, before: Tensor) -> Int64[Tensor, " R"]:
+        """Return a word for each row, drawn from its probabilities; PAD after the end."""
+        said = self._said(step.hidden, step.seen, kept)
+        scores = _full(affine((said,), (self.words.weight,), (self._writable,)))
+        ended = (before == END) | (before == PAD)
+        return drawn_symbol(scores, uniform).masked_fill(ended, PAD)
 
     @property
     def _halves(self) -> bool:
@@ -138,7 +165,7 @@ class Teller(RecurrentCore[Reading | Tensor, State, Seen, Step | Told]):
 
         def begin(leaf: Tensor) -> Tensor:
             first = next(leaves)
-            return torch.where(state.begun[:, None] > 0, leaf, first.repeat(len(leaf) // len(first), 1))
+            return torch.where(state.word[:, None] != BEGIN, leaf, first.repeat(len(leaf) // len(first), 1))
 
         return map_tensors(begin, state.core)
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import cast
 
 import torch
 from torch import Tensor
 
 from saccade.caption.captions import load_captions
 from saccade.caption.config import SCENES, CaptionData, CaptionFacts, Config
-from saccade.caption.loss import loss_of, rewards
+from saccade.caption.loss import drawn_bleu, drawn_loss, loss_of, rewards
 from saccade.caption.model import Teller
 from saccade.caption.scenes import SceneSource
 from saccade.caption.source import Captioned, PhotoSource
@@ -21,8 +20,9 @@ from saccade.pipeline.contract import Episode, Loss, System, Trace
 from saccade.pipeline.trained import Trained
 from saccade.words.symbols import BEGIN, END, PAD
 
-CaptionEpisode = Episode[Reading, Sight, None]
-"""Words [T, R], the picture [B, ...]; the captions of B pictures are R = C B rows, those of a picture B apart."""
+CaptionEpisode = Episode[Reading, Sight, Tensor | None]
+"""Words [T, R], the picture [B, ...]; the captions of B pictures are R = C B rows, those of a picture B apart.
+Where the network draws the captions, the targets are people's, [B, C, T]."""
 
 PICTURES_AT_ONCE = 100
 
@@ -47,31 +47,33 @@ class CaptionSystem(System[CaptionData, Config, Captioned, CaptionFacts, Told]):
         self, batch: Captioned, config: Config, generator: torch.Generator, *, progress: float = 1.0
     ) -> CaptionEpisode:
         """Make the episode of a batch: its captions are read word by word."""
+        if config.objective == "bleu":
+            return self._rollouts(batch, config, generator)
         target = batch.words.transpose(0, 1).flatten(0, 1).t()  # [T, R], those of a picture B apart
         lengths = (target != PAD).sum(0).clamp(min=1)  # a picture with fewer captions has rows without a word
         target = target[: int(lengths.max())]
         begin = torch.full_like(target[:1], BEGIN)
         word = torch.cat([begin, target[:-1].masked_fill(target[:-1] == END, PAD)])
         steps, rows = target.shape
-        draw = lambda *shape: torch.rand(*shape, generator=generator).to(target.device)  # noqa: E731
-        keep = lambda p, *shape: draw(*shape) >= p if p else None  # noqa: E731
+        noise = Noise(generator, target.device)
         chance = None
         if config.attention == "hard":
-            chance = torch.where(draw(steps, rows) < config.sampled, draw(steps, rows), torch.nan)
-        reading = Reading(
-            word=word,
-            target=target,
-            chance=chance,
-            kept_word=keep(config.word_dropout, steps, rows, config.embedding),
-            kept_output=keep(config.dropout, steps, rows, config.embedding),
-        )
-        width = config.features or batch.vectors.shape[-1]
-        sight = Sight(batch.vectors, keep(config.feature_dropout, len(batch.vectors), width))
-        return Episode(reading, sight, step_targets=reading.target, lengths=lengths)
+            chance = torch.where(noise.draw(steps, rows) < config.sampled, noise.draw(steps, rows), torch.nan)
+        reading = _dropped(Reading(word, target, chance), steps, rows, config, noise)
+        return Episode(reading, _sight(batch, config, noise), step_targets=target, lengths=lengths)
+
+    def _rollouts(self, batch: Captioned, config: Config, generator: torch.Generator) -> CaptionEpisode:
+        """Make an episode in which the network draws captions itself, as long as the longest of people's."""
+        noise = Noise(generator, batch.words.device)
+        steps, rows = batch.words.shape[2], config.rollouts * len(batch.words)
+        reading = _dropped(Reading(None, None, uniform=noise.draw(steps, rows)), steps, rows, config, noise)
+        return Episode(reading, _sight(batch, config, noise), targets=batch.words)
 
     def loss(self, outputs: Told, episode: CaptionEpisode, config: Config) -> Loss:
         """Return the loss, see `saccade.caption.loss`."""
-        return loss_of(outputs, _words(episode).clamp(min=1), episode.lengths, config)
+        if episode.targets is not None:
+            return drawn_loss(outputs, episode.targets)
+        return loss_of(outputs, (outputs.word != PAD).sum().clamp(min=1), episode.lengths, config)
 
     def metrics(self, outputs: Told, episode: CaptionEpisode, config: Config) -> dict[str, Tensor]:
         """Measure each picture: the log-probability of its captions, nats, and their words, END included [B]."""
@@ -79,7 +81,7 @@ class CaptionSystem(System[CaptionData, Config, Captioned, CaptionFacts, Told]):
         of_picture = lambda values: values.sum(0).view(-1, pictures).sum(0)  # noqa: E731
         return {
             "nats": of_picture(-outputs.log_probability),
-            "words": of_picture(episode.inputs.target != PAD),
+            "words": of_picture(outputs.word != PAD),
         }
 
     def report(self, results: Mapping[str, Mapping[str, Tensor]], config: Config) -> Record:
@@ -88,18 +90,21 @@ class CaptionSystem(System[CaptionData, Config, Captioned, CaptionFacts, Told]):
         return {"perplexity": (found["nats"].double().sum() / found["words"].sum()).exp().item()}
 
     def conditions(self, config: Config) -> dict[str, Config]:
-        """Return the settings of an evaluation: nothing is dropped, and no place is sampled."""
-        return {"main": replace(config, dropout=0.0, word_dropout=0.0, feature_dropout=0.0, smoothing=0.0)}
+        """Return the settings of an evaluation: people's captions are read, nothing is dropped, no place is sampled."""
+        read = replace(config, objective="likelihood", smoothing=0.0)
+        return {"main": replace(read, dropout=0.0, word_dropout=0.0, feature_dropout=0.0)}
 
     def health(self, outputs: Told, episode: CaptionEpisode, config: Config) -> dict[str, float]:
         """Return the perplexity of the batch, and how sharp the attention is: 1 if it is even, L on one place."""
-        told = episode.inputs.target != PAD
+        told = outputs.word != PAD
         found = {"perplexity": (-outputs.log_probability.sum() / told.sum()).exp().item()}
         if config.attention != "none":
             found["sharpness"] = (outputs.weights[told].square().sum(1).mean() * outputs.weights.shape[2]).item()
         if outputs.look is not None:
             reward = rewards(outputs.log_probability)
             found["advantage_variance"] = (reward - outputs.look.expected)[told].var().item()
+        if episode.targets is not None:
+            found["bleu_4"] = 100 * drawn_bleu(outputs, episode.targets).mean().item()
         return found
 
     def picture(self, trace: Trace, t: float, example: int) -> Pixels:
@@ -129,9 +134,33 @@ class CaptionSystem(System[CaptionData, Config, Captioned, CaptionFacts, Told]):
         return "Test pictures, word by word: light falls where the network looks."
 
 
-def _words(episode: CaptionEpisode) -> Tensor:
-    """Return the number of words of an episode, END included."""
-    return cast(Tensor, (episode.inputs.target != PAD).sum())
+class Noise:
+    """Random numbers of an episode, drawn on the CPU."""
+
+    def __init__(self, generator: torch.Generator, device: torch.device) -> None:
+        self.generator, self.device = generator, device
+
+    def draw(self, *shape: int) -> Tensor:
+        """Return uniform noise in [0, 1)."""
+        return torch.rand(*shape, generator=self.generator).to(self.device)
+
+    def keep(self, dropped: float, *shape: int) -> Tensor | None:
+        """Return what is kept; None where nothing is dropped."""
+        return self.draw(*shape) >= dropped if dropped else None
+
+
+def _dropped(reading: Reading, steps: int, rows: int, config: Config, noise: Noise) -> Reading:
+    """Return the inputs with their dropout."""
+    return reading._replace(
+        kept_word=noise.keep(config.word_dropout, steps, rows, config.embedding),
+        kept_output=noise.keep(config.dropout, steps, rows, config.embedding),
+    )
+
+
+def _sight(batch: Captioned, config: Config, noise: Noise) -> Sight:
+    """Return the pictures with their dropout."""
+    width = config.features or batch.vectors.shape[-1]
+    return Sight(batch.vectors, noise.keep(config.feature_dropout, len(batch.vectors), width))
 
 
 SYSTEM = CaptionSystem()

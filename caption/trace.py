@@ -10,11 +10,11 @@ from saccade.recurrent.soft_attention import Memory
 
 
 class Reading(NamedTuple):
-    """A step's inputs while it reads a known sentence. Rows are captions: those of B pictures lie B apart."""
+    """A step's inputs in training. Rows are captions: those of B pictures lie B apart."""
 
-    word: Int64[Tensor, " R"]
-    """y_{t-1}: BEGIN at first."""
-    target: Int64[Tensor, " R"]
+    word: Int64[Tensor, " R"] | None
+    """y_{t-1}: BEGIN at first. None where the network draws its own words."""
+    target: Int64[Tensor, " R"] | None
     """y_t; PAD after the end."""
     chance: Float[Tensor, " R"] | None = None
     """Noise in [0, 1) that samples the place of hard attention; NaN: see `Config.looks`."""
@@ -22,6 +22,8 @@ class Reading(NamedTuple):
     """False where the word's vector is dropped."""
     kept_output: Bool[Tensor, "R E"] | None = None
     """False where the output layer's input is dropped."""
+    uniform: Float[Tensor, " R"] | None = None
+    """Noise in [0, 1) that draws y_t from the network's own probabilities."""
 
 
 class Sight(NamedTuple):
@@ -48,8 +50,8 @@ class State(NamedTuple):
     """The core's state; before the first step it is empty, since it follows from the picture."""
 
     core: CoreState
-    begun: Float[Tensor, " R"]
-    """0 before the first step, then 1."""
+    word: Int64[Tensor, " R"]
+    """y_t, if the network drew it, else PAD; BEGIN before the first step."""
 
 
 class Look(NamedTuple):
@@ -76,7 +78,7 @@ class Step(NamedTuple):
     """beta_t; 1 without the gate."""
     look: Look | None
     reading: Reading | None
-    """The sentences that were read; None while the network writes."""
+    """The sentences that were read, or drawn; None while the network writes."""
 
 
 class Told(NamedTuple):
@@ -91,3 +93,5 @@ class Told(NamedTuple):
     gate: Float[Tensor, "T R"]
     """beta."""
     look: Look | None
+    word: Int64[Tensor, "T R"]
+    """The target y_t, given or drawn; PAD after the end."""

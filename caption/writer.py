@@ -83,7 +83,9 @@ class Writer(Trained[Config, Captioned, CaptionFacts]):
         most = torch.full((len(batch.vectors),), config.most_words + 1, device=batch.vectors.device)
         penalty = config.length_penalty if length_penalty is None else length_penalty
         sight = Sight(batch.vectors)
-        return beam_search(core, core.logits, sight, most, beams=beams or config.beams, length_penalty=penalty)
+        several = beams or config.beams
+        shared = lambda seen, _: seen  # noqa: E731 # the captions of a picture look at the same memory
+        return beam_search(core, core.logits, sight, most, beams=several, length_penalty=penalty, spread=shared)
 
     def written(self, whole: Captioned, *, beams: int, length_penalty: float | None = None) -> list[list[str]]:
         """Return the words of the best sentence for each of any number of pictures."""

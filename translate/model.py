@@ -38,7 +38,8 @@ class Average(nn.Module):
         assert memory.mask is not None
         weights = memory.mask / memory.mask.sum(1, keepdim=True).clamp(min=1)
         weights = weights.to(memory.values.dtype)
-        return Attended(torch.bmm(weights[:, None], memory.values).squeeze(1), weights)
+        mean, groups = torch.bmm(weights[:, None], memory.values).squeeze(1), len(query) // len(weights)
+        return Attended(mean.repeat(groups, 1), weights.repeat(groups, 1))
 
 
 class Entered(RecurrentCore[Any, DecoderState, Read, Step]):
@@ -171,6 +172,11 @@ def begin(state: DecoderState, context: Read) -> DecoderState:
     if isinstance(cell, LSTMState):
         return state._replace(cell=LSTMState(cell.h + start, cell.c))
     return state._replace(cell=HiddenState(hidden_of(cell) + start))
+
+
+def for_beams(read: Read, beams: int) -> Read:
+    """Return the context of all beams: they share a sentence's memory, see `saccade.words.search.Spread`."""
+    return read._replace(start=read.start.repeat(beams, 1))
 
 
 def dropped(values: Tensor, kept: Tensor | None, keep: float) -> Tensor:

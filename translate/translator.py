@@ -14,7 +14,7 @@ from saccade.pipeline.device import keep_freed_memory, mixed_precision, own_devi
 from saccade.pipeline.progress import work
 from saccade.pipeline.trained import Trained
 from saccade.translate.config import Config, TranslateFacts
-from saccade.translate.model import EncoderDecoder, Writer
+from saccade.translate.model import EncoderDecoder, Writer, for_beams
 from saccade.translate.pairs import Pairs, Source
 from saccade.translate.scores import Judged, scores
 from saccade.translate.source import PairSource, encode_source, padded
@@ -81,7 +81,9 @@ class Translator(Trained[Config, Pairs, TranslateFacts]):
 
         def search(source: Source, most: Tensor) -> list[list[Candidate]]:
             core, network = self.writer()
-            found = beam_search(core, network.logits, source, most, beams=beams, length_penalty=penalty)
+            found = beam_search(
+                core, network.logits, source, most, beams=beams, length_penalty=penalty, spread=for_beams
+            )
             rows = zip(found.sentences(), found.scores.tolist(), strict=True)
             return [self.candidates(own, scores[: len(own)]) for own, scores in rows]
 

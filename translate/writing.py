@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 
 from saccade.recurrent.unroll import unroll
+from saccade.translate.model import for_beams
 from saccade.translate.pairs import Source
 from saccade.translate.picture import Grid, align
 from saccade.translate.source import padded
 from saccade.translate.translator import LONGER, MORE, Candidate, Translator
-from saccade.words.search import BeamSearch, done, repeated
+from saccade.words.search import BeamSearch, done
 from saccade.words.symbols import END
 
 
@@ -55,7 +56,7 @@ class Writing:
         with self.network.precision():
             _, self._state = unroll(self._search, number, self._state, self._prepared)
         if self.steps == 0:  # one beam has become several
-            self._prepared = repeated(self._prepared, self._search.beams)
+            self._prepared = for_beams(self._prepared, self._search.beams)
         self.steps += 1
         texts, scores = self._texts(self._state.symbols, self.steps), self._state.scores[0].tolist()
         going = zip(texts, scores, strict=True)

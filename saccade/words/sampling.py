@@ -17,6 +17,12 @@ from saccade.words.search import Logits
 from saccade.words.symbols import BEGIN, END, NEVER_WRITTEN
 
 
+def drawn_symbol(logits: Float[Tensor, "B V"], uniform: Float[Tensor, " B"]) -> Int64[Tensor, " B"]:
+    """Return a symbol for each example, drawn from the softmax of all scores by inversion, in the symbols' order."""
+    reached = torch.softmax(logits, dim=1).cumsum(1)
+    return (reached <= uniform[:, None] * reached[:, -1:]).sum(1).clamp(max=logits.shape[1] - 1)
+
+
 def sampled_symbol(
     logits: Float[Tensor, "B V"], uniform: Float[Tensor, " B"], temperature: float = 1.0, nucleus: float = 1.0
 ) -> Int64[Tensor, " B"]:

@@ -5,7 +5,7 @@ A core's inputs are the numbers of symbols [B]; `logits` turns its output at one
 reorders the core's state by it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -15,13 +15,20 @@ from torch import Tensor
 
 from saccade.errors import InputError
 from saccade.recurrent.core import AnyCore, RecurrentCore
-from saccade.recurrent.tree import Tree, map_tensors, take
+from saccade.recurrent.tree import Tree, count, map_tensors, take
 from saccade.recurrent.unroll import unroll
 from saccade.words.largest import largest, normaliser
 from saccade.words.symbols import BEGIN, END, NEVER_WRITTEN, PAD
 
 Logits = Callable[[Any], Tensor]
 """From a core's output at one step to scores [B, V], not normalised; before any `readout`."""
+
+Spread = Callable[[Any, int], Any]
+"""From what a core's `prepare` returned for B examples, and K, to the context of K B rows, those of an example B apart.
+A core whose attention takes several queries of a memory can read it as it is."""
+
+ROWS = 256
+"""Rows whose scores are computed and ranked at once: few enough to stay in the processor's cache."""
 
 STEPS_AT_ONCE = 2
 """Steps between two looks at which sentences are done; the results do not depend on it."""
@@ -48,7 +55,7 @@ class Beams(NamedTuple):
     finished."""
 
     core: Any
-    """The core's state of every beam, every leaf [B K, ...]."""
+    """The core's state of every beam, every leaf [K B, ...]: the beams of a sentence lie B apart."""
     symbols: Int64[Tensor, "B K T"]
     scores: Float[Tensor, "B K"]
     """Log-probability of what is written so far; -inf where there are fewer sentences."""
@@ -64,8 +71,8 @@ class BeamSearch(RecurrentCore[Tensor, Beams, Any, Tensor]):
 
     Of the extensions of all beams by one symbol the best K that do not end are kept. An extension that ends is finished
     if it is among the best K of all. A sentence is done when K are finished, or at its own `most` symbols, where all
-    beams end. The context is what the core's `prepare` returned: each example's once for the first step, where all
-    beams would be the same, then K times.
+    beams end. The context is what the core's `prepare` returned: for the first step, where all beams would be the same,
+    as it is, then as `spread` returned it.
     """
 
     def __init__(
@@ -85,26 +92,35 @@ class BeamSearch(RecurrentCore[Tensor, Beams, Any, Tensor]):
     def forward(self, inputs: Int64[Tensor, " 1"], state: Beams, context: Any) -> tuple[Tensor, Beams]:
         step, (size, beams) = int(inputs), state.scores.shape
         previous = state.symbols[:, :, step - 1] if step else torch.full_like(state.symbols[:, :, 0], BEGIN)
-        output, core = self.core(previous.flatten(), state.core, context)
-        logits = self.logits(output)
-        found, symbols = largest(logits, min(self.beams + len(self.never), logits.shape[1]))  # [B K, k]
-        total = normaliser(logits, found[:, 0])
-        ending = state.scores + (logits[:, END] - total).view(size, beams).float()  # [B, K]
-        found = (found - total[:, None]).masked_fill(torch.isin(symbols, symbols.new_tensor(self.never)), -torch.inf)
-        values = state.scores[:, :, None] + found.view(size, beams, -1).float()
+        output, core = self.core(previous.t().flatten(), state.core, context)
+        by_sentence = lambda rows: rows.view(beams, size, -1).transpose(0, 1)  # noqa: E731
+        found, symbols, end = (by_sentence(torch.cat(parts)) for parts in zip(*self._ranked(output), strict=True))
+        ending = state.scores + end.squeeze(2)  # [B, K]
+        values = state.scores[:, :, None] + found
         values = values.masked_fill((state.most == step + 1)[:, None, None], -torch.inf)  # at its end no beam goes on
         among = values.flatten(1)
         missing = max(0, self.beams - among.shape[1])  # fewer symbols than beams: the rest write what is never best
         kept, places = F.pad(among, (0, missing), value=-torch.inf).topk(self.beams, dim=1)  # [B, K]
         places = places.clamp(max=among.shape[1] - 1)
         parents = places // values.shape[2]
-        chosen = symbols.view(size, -1).gather(1, places)
+        chosen = symbols.flatten(1).gather(1, places)
         finished, finished_scores = self._finish(state, step, ending, kept)
         written = state.symbols.gather(1, parents[:, :, None].expand(-1, -1, state.symbols.shape[2])).clone()
         written[:, :, step] = chosen
-        rows = (parents + beams * torch.arange(size, device=parents.device)[:, None]).flatten()
+        rows = (size * parents + torch.arange(size, device=parents.device)[:, None]).t().flatten()
         after = Beams(take(core, rows), written, kept, finished, finished_scores, state.most)
         return done(after, step + 1), after
+
+    def _ranked(self, output: Any) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield, of some rows at a time, the largest log-probabilities [R, k], their symbols, and that of END [R]."""
+        for start in range(0, count(output), ROWS):
+            logits = self.logits(take(output, slice(start, start + ROWS)))
+            fine = torch.promote_types(logits.dtype, torch.float32)
+            end, apart = logits[:, END], logits[:, self.never].to(fine).logsumexp(1)
+            logits = logits.index_fill(1, logits.new_tensor(self.never, dtype=torch.int64), -torch.inf)
+            found, symbols = largest(logits, min(self.beams, logits.shape[1]))
+            total = torch.logaddexp(normaliser(logits, found[:, 0]), apart)
+            yield (found - total[:, None]).float(), symbols, (end - total).float()
 
     def _finish(self, state: Beams, step: int, ending: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
         """Return the best K finished sentences and their scores, after those that end at this step."""
@@ -126,6 +142,11 @@ def done(state: Beams, step: int) -> Bool[Tensor, " B"]:
     return (state.finished_scores[:, -1] > -torch.inf) | (state.most <= step)
 
 
+def repeated(prepared: Tree, beams: int) -> Tree:
+    """Return what a core's `prepare` returned, every leaf [B, ...], for all beams of each example: [K B, ...]."""
+    return map_tensors(lambda leaf: leaf.repeat(beams, *[1] * (leaf.ndim - 1)), prepared)
+
+
 @torch.no_grad()
 def beam_search(
     core: AnyCore,
@@ -136,6 +157,7 @@ def beam_search(
     beams: int = 5,
     length_penalty: float = 1.0,
     never: Sequence[int] = NEVER_WRITTEN,
+    spread: Spread = repeated,
 ) -> Hypotheses:
     """Write the most probable sentences for each of B examples; with 1 beam, greedily.
 
@@ -150,38 +172,45 @@ def beam_search(
         beams: number of sentences K that are written at once, and returned.
         length_penalty: exponent of the length by which a finished sentence's score is divided; 0 prefers short ones.
         never: symbols that are not written.
+        spread: see `Spread`.
 
     Raises:
         InputError: fewer than 1 beam, or a sentence of fewer than 1 symbol.
     """
-    if beams < 1 or len(most) == 0 or int(most.min()) < 1:
-        found = f"{beams} beams for {len(most)} sentences of {most.min() if len(most) else 'no'} symbols"
-        raise InputError("1 or more beams, sentences and symbols", found, "give more")
-    search = BeamSearch(core, logits, beams, length_penalty, never)
-    prepared, core_of = core.prepare(context), _Prepared(search)
-    state, open_ = search.begin(most), torch.arange(len(most), device=most.device)
-    symbols, scores = state.finished.clone(), state.finished_scores.clone()
+    _check(beams, most)
+    search = _Prepared(BeamSearch(core, logits, beams, length_penalty, never))
+    prepared = core.prepare(context)
+    state, open_ = search.core.begin(most), torch.arange(len(most), device=most.device)
+    symbols, scores, seen = state.finished.clone(), state.finished_scores.clone(), prepared
     numbers = torch.arange(int(most.max()), device=most.device)[:, None]
     for window in (numbers[:1], *filter(len, numbers[1:].split(STEPS_AT_ONCE))):
-        state = unroll(core_of, window, state, prepared)[1]
-        if not window[0]:
-            prepared = repeated(prepared, beams)
+        state = unroll(search, window, state, seen)[1]
+        seen = seen if window[0] else spread(prepared, beams)
         finished = done(state, int(window[-1]) + 1)
         symbols[open_[finished]], scores[open_[finished]] = state.finished[finished], state.finished_scores[finished]
         if finished.all():
             break
         if finished.any():  # what is done is stepped no more
-            going, rows = ~finished, (~finished).repeat_interleave(beams)
-            open_, prepared = open_[going], take(prepared, rows)
-            state = Beams(take(state.core, rows), *(leaf[going] for leaf in state[1:]))
+            going = (~finished).nonzero().squeeze(1)
+            open_, prepared, state = open_[going], take(prepared, going), _only(state, going)
+            seen = spread(prepared, beams)
     lengths = (symbols != PAD).sum(2).masked_fill(scores == -torch.inf, 0)
-    symbols = symbols.masked_fill((lengths == 0)[:, :, None], PAD)[:, :, : int(lengths.max())]
-    return Hypotheses(symbols, lengths, scores)
+    symbols = symbols.masked_fill((lengths == 0)[:, :, None], PAD)
+    return Hypotheses(symbols[:, :, : int(lengths.max())], lengths, scores)
 
 
-def repeated(prepared: Tree, beams: int) -> Tree:
-    """Return what a core's `prepare` returned, every leaf [B, ...], for all beams of each example: [B K, ...]."""
-    return map_tensors(lambda leaf: leaf.repeat_interleave(beams, dim=0), prepared)
+def _check(beams: int, most: Int64[Tensor, " B"]) -> None:
+    """Refuse fewer than 1 beam, and sentences of no symbol."""
+    if beams < 1 or len(most) == 0 or int(most.min()) < 1:
+        found = f"{beams} beams for {len(most)} sentences of {most.min() if len(most) else 'no'} symbols"
+        raise InputError("1 or more beams, sentences and symbols", found, "give more")
+
+
+def _only(state: Beams, which: Int64[Tensor, " N"]) -> Beams:
+    """Return the state of some of the sentences."""
+    size, beams = state.scores.shape
+    rows = (which + size * torch.arange(beams, device=which.device)[:, None]).flatten()
+    return Beams(take(state.core, rows), *take(tuple(state[1:]), which))
 
 
 class _Prepared(RecurrentCore[Tensor, Any, Any, Any]):

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from saccade.caption.config import CaptionFacts, Config
-from saccade.caption.loss import loss_of
-from saccade.caption.model import Teller
+from saccade.caption.loss import drawn_loss, loss_of
+from saccade.caption.model import NEVER, Teller
 from saccade.caption.trace import Reading, Sight, Told
-from saccade.recurrent.tree import take
+from saccade.recurrent.tree import count, take
 from saccade.recurrent.unroll import unroll
-from saccade.words.symbols import BEGIN, END, PAD
+from saccade.words.reward import sentence_bleu
+from saccade.words.symbols import BEGIN, END, PAD, SPECIAL
 from tests.caption.transcription import tell
 
 FACTS = CaptionFacts("a", "", 2, 3, 9, words=("dog", "a", "runs", "red"))
@@ -34,7 +35,7 @@ def made(**settings: Any) -> tuple[Teller, Sight, Reading]:
 
 
 def told(core: Teller, sight: Sight, reading: Reading, lengths: Tensor | None = None) -> Told:
-    rows = reading.word.shape[1]
+    rows = count(reading, axis=1)
     outputs, _ = unroll(core, reading, core.initial_state(rows), sight, lengths=lengths)
     assert isinstance(outputs, Told)
     return outputs
@@ -51,6 +52,7 @@ def weights_of(core: Teller) -> dict[str, np.ndarray]:
 def test_it_is_the_papers(score: str) -> None:
     settings = {"attention": "none"} if score == "none" else {"score": score}
     core, sight, reading = made(smoothing=0.1, **settings)
+    assert reading.word is not None and reading.target is not None
     outputs = told(core, sight, reading, LENGTHS)
     for row, steps in enumerate(LENGTHS.tolist()):
         ours = tell(weights_of(core), score, sight.vectors[row % 2].numpy(), reading.word[:steps, row].numpy())
@@ -66,6 +68,7 @@ def test_it_is_the_papers(score: str) -> None:
 
 def test_hard_attention_sees_the_sampled_place_alone() -> None:
     core, sight, reading = made(attention="hard")
+    assert reading.word is not None and reading.target is not None
     chance = torch.rand(4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     outputs = told(core, sight, reading._replace(chance=chance))
     for row in range(4):
@@ -86,6 +89,7 @@ def test_reinforce_estimates_the_gradient_of_the_expected_log_probability() -> N
     core, sight, reading = made(attention="hard", smoothing=0.0, doubly=0.0, entropy_weight=0.0)
     config = core.config
     one = take(take(reading, slice(0, 1)), slice(0, 1), axis=1)
+    assert one.word is not None and one.target is not None
     picture = Sight(sight.vectors[:1])
     grid = (torch.arange(40_000, dtype=torch.float64) + 0.5) / 40_000
     many = Reading(one.word.expand(1, 40_000), one.target.expand(1, 40_000), grid[None])
@@ -102,6 +106,43 @@ def test_reinforce_estimates_the_gradient_of_the_expected_log_probability() -> N
     torch.testing.assert_close(found, exact, atol=3e-3 * float(exact.abs().max()), rtol=0)
 
 
+def test_the_gradient_of_drawn_captions_is_that_of_the_expected_bleu() -> None:
+    """All captions of two words, each with its probability, against the mean of the estimator over many draws."""
+    core, sight, _ = made(objective="bleu")
+    picture, draws, writable = Sight(sight.vectors[:1]), 40_000, torch.arange(END, len(SPECIAL) + 4)
+    references = torch.tensor([[[4, 5], [7, END]]])
+    uniform = torch.rand(2, draws, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    drawn = told(core, picture, Reading(None, None, uniform=uniform))
+    assert not (drawn.word[1, drawn.word[0] == END]).any()  # nothing follows the end
+    loss = drawn_loss(drawn, references)
+    words = (drawn.word != PAD).sum() / draws  # of a caption
+    of_words = core.from_hidden.weight
+    (found,) = torch.autograd.grad(loss.total * words, of_words)
+
+    first, second = (grid.flatten() for grid in torch.meshgrid(writable, writable, indexing="ij"))
+    second = second.masked_fill(first == END, PAD)
+    every = torch.unique(torch.stack([first, second]), dim=1)
+    begun = torch.stack([torch.full_like(every[0], BEGIN), every[0].masked_fill(every[0] == END, PAD)])
+    core.output_bias.data[:END] = NEVER
+    log_p = -told(core, picture, Reading(begun, every)).cost.sum(0)
+    assert log_p.exp().sum().item() == pytest.approx(1)
+    bleu = sentence_bleu(every.t(), references.expand(every.shape[1], -1, -1))
+    (exact,) = torch.autograd.grad(-(log_p.exp() * bleu).sum(), of_words)
+    torch.testing.assert_close(found, exact, atol=0.05 * float(exact.abs().max()), rtol=0)
+
+
+def test_drawn_captions_cost_what_reading_them_costs() -> None:
+    core, sight, _ = made(objective="bleu", smoothing=0.3, word_dropout=0.4, dropout=0.4)
+    kept = torch.rand(5, 6, 5, generator=torch.Generator().manual_seed(0)) > 0.4
+    uniform = torch.rand(5, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    drawn = told(core, sight, Reading(None, None, kept_word=kept, kept_output=kept, uniform=uniform))
+    word = torch.cat([torch.full((1, 6), BEGIN), drawn.word[:-1].masked_fill(drawn.word[:-1] == END, PAD)])
+    core.output_bias.data[:END] = NEVER
+    known = told(core, sight, Reading(word, drawn.word, kept_word=kept, kept_output=kept))
+    torch.testing.assert_close(known.log_probability, drawn.log_probability)
+    torch.testing.assert_close(drawn.cost.detach(), -drawn.log_probability)  # never smoothed
+
+
 def test_captions_of_one_picture_are_what_they_are_alone() -> None:
     core, sight, reading = made()
     together = told(core, sight, reading, LENGTHS)
@@ -115,6 +156,7 @@ def test_captions_of_one_picture_are_what_they_are_alone() -> None:
 
 def test_writing_scores_equal_those_of_reading() -> None:
     core, sight, reading = made()
+    assert reading.word is not None and reading.target is not None
     picture, words = Sight(sight.vectors[:1]), reading.word[:, :1]
     known = told(core, picture, take(reading, slice(0, 1), axis=1))
     steps, _ = unroll(core, words, core.initial_state(1), picture)

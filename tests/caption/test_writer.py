@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from PIL import Image
 
 from saccade.caption import scenes
 from saccade.caption.config import SPEC, CaptionData, Config
+from saccade.caption.loss import drawn_bleu
 from saccade.caption.scenes import SceneSource
 from saccade.caption.source import PhotoSource
 from saccade.caption.system import SYSTEM
@@ -21,6 +23,8 @@ from saccade.pipeline.config import Run
 from saccade.pipeline.session import train_run
 from saccade.pipeline.train.loop import Learner
 from saccade.pipeline.trained import open_trained
+from saccade.recurrent.tree import count
+from saccade.recurrent.unroll import unroll
 from saccade.words.symbols import END
 from tests.caption.photographs import averages, flickr8k, photograph
 
@@ -117,9 +121,11 @@ def test_light_falls_where_it_looks(writer: Writer) -> None:
     assert last[420:480, 60:120].mean() > 3 * dark  # at the end the whole picture is seen
 
 
-@pytest.mark.parametrize("attention", ["soft", "hard"])
-def test_a_resumed_training_equals_an_unbroken_one_bit_for_bit(data: CaptionData, attention: str) -> None:
-    model = replace(TINY, attention=attention, dropout=0.3, word_dropout=0.2)
+@pytest.mark.parametrize(
+    "settings", [{"attention": "soft"}, {"attention": "hard"}, {"objective": "bleu"}], ids=["soft", "hard", "bleu"]
+)
+def test_a_resumed_training_equals_an_unbroken_one_bit_for_bit(data: CaptionData, settings: dict[str, Any]) -> None:
+    model = replace(TINY, dropout=0.3, word_dropout=0.2, **settings)
     run = run_of(data, model, epochs=3)
     source = SYSTEM.load(run, torch.device("cpu"))
     whole = Learner(run, source)
@@ -134,6 +140,30 @@ def test_a_resumed_training_equals_an_unbroken_one_bit_for_bit(data: CaptionData
         second.advance()
     for name, tensor in whole.core.state_dict().items():
         assert torch.equal(tensor, second.core.state_dict()[name]), name
+
+
+def test_a_reward_raises_the_bleu_of_what_it_draws(data: CaptionData, tmp_path: Path) -> None:
+    """Captions that are drawn by the network's own probabilities become better, on test photographs too."""
+    model = replace(TINY, objective="bleu", rollouts=50)
+
+    def drawn(name: str) -> float:
+        network = open_trained(tmp_path / name, "caption")
+        batch = network.source().held_out("test")  # type: ignore[attr-defined]
+        episode = SYSTEM.episode(batch, model, torch.Generator().manual_seed(0))
+        rows = count(episode.inputs, axis=1)
+        told, _ = unroll(network.core, episode.inputs, network.core.initial_state(rows), episode.context)
+        assert episode.targets is not None
+        return float(drawn_bleu(told, episode.targets).mean())
+
+    train_run(run_of(data, epochs=25, learning_rate=2e-2), tmp_path / "begun")
+    train_run(run_of(data, model, epochs=20, learning_rate=1e-2, start_from=str(tmp_path / "begun")), tmp_path / "bleu")
+    assert drawn("bleu") > drawn("begun") + 0.1
+    found = open_trained(tmp_path / "bleu", "caption")
+    assert isinstance(found, Writer)
+    metrics, _ = found.evaluate("test")
+    assert metrics["bleu_1"] > 50 and metrics["perplexity"] < 1000
+    with pytest.raises(ValueError, match="soft or none"):
+        replace(model, attention="hard")
 
 
 def test_batches_hold_every_picture_once_an_epoch_and_all_its_captions(data: CaptionData) -> None:

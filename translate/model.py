@@ -72,7 +72,7 @@ class Entered(RecurrentCore[Any, DecoderState, Read, Step]):
             entered = entered + affine((state.vector,), (self.feed.weight,))  # section 3.3 of Luong et al.
         h, cell = self.cell.advance(entered, state.cell)  # h_t
         read = self.attention(h, context.memory)  # a_t, c_t: equations 7 and 8
-        both = torch.cat([h, read.context.to(h.dtype)], dim=1)
+        both = torch.cat([h.to(read.context.dtype), read.context], dim=1)
         vector = torch.tanh(affine((both,), (self.combine.weight,), (self.combine.bias,))).to(h.dtype)  # equation 5
         vector = dropped(vector, kept, self.keep)
         return Step(vector, read.weights, target), DecoderState(cell, vector, torch.ones_like(state.begun))

@@ -108,7 +108,7 @@ class BeamSearch(RecurrentCore[Tensor, Beams, Any, Tensor]):
         written = state.symbols.gather(1, parents[:, :, None].expand(-1, -1, state.symbols.shape[2])).clone()
         written[:, :, step] = chosen
         rows = (size * parents + torch.arange(size, device=parents.device)[:, None]).t().flatten()
-        after = Beams(take(core, rows), written, kept, finished, finished_scores, state.most)
+        after = Beams(_picked(core, rows), written, kept, finished, finished_scores, state.most)
         return done(after, step + 1), after
 
     def _ranked(self, output: Any) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
@@ -178,13 +178,13 @@ def beam_search(
         InputError: fewer than 1 beam, or a sentence of fewer than 1 symbol.
     """
     _check(beams, most)
-    search = _Prepared(BeamSearch(core, logits, beams, length_penalty, never))
-    prepared = core.prepare(context)
-    state, open_ = search.core.begin(most), torch.arange(len(most), device=most.device)
+    search = BeamSearch(core, logits, beams, length_penalty, never)
+    prepared, stepped = core.prepare(context), _Prepared(search)
+    state, open_ = search.begin(most), torch.arange(len(most), device=most.device)
     symbols, scores, seen = state.finished.clone(), state.finished_scores.clone(), prepared
     numbers = torch.arange(int(most.max()), device=most.device)[:, None]
     for window in (numbers[:1], *filter(len, numbers[1:].split(STEPS_AT_ONCE))):
-        state = unroll(search, window, state, seen)[1]
+        state = unroll(stepped, window, state, seen)[1]
         seen = seen if window[0] else spread(prepared, beams)
         finished = done(state, int(window[-1]) + 1)
         symbols[open_[finished]], scores[open_[finished]] = state.finished[finished], state.finished_scores[finished]
@@ -192,7 +192,7 @@ def beam_search(
             break
         if finished.any():  # what is done is stepped no more
             going = (~finished).nonzero().squeeze(1)
-            open_, prepared, state = open_[going], take(prepared, going), _only(state, going)
+            open_, prepared, state = open_[going], _picked(prepared, going), _only(state, going)
             seen = spread(prepared, beams)
     lengths = (symbols != PAD).sum(2).masked_fill(scores == -torch.inf, 0)
     symbols = symbols.masked_fill((lengths == 0)[:, :, None], PAD)
@@ -210,7 +210,12 @@ def _only(state: Beams, which: Int64[Tensor, " N"]) -> Beams:
     """Return the state of some of the sentences."""
     size, beams = state.scores.shape
     rows = (which + size * torch.arange(beams, device=which.device)[:, None]).flatten()
-    return Beams(take(state.core, rows), *take(tuple(state[1:]), which))
+    return Beams(_picked(state.core, rows), *_picked(tuple(state[1:]), which))
+
+
+def _picked(tree: Tree, rows: Int64[Tensor, " N"]) -> Any:
+    """Return rows of every leaf; `take` by indices, but several times as fast."""
+    return map_tensors(lambda leaf: leaf.index_select(0, rows), tree)
 
 
 class _Prepared(RecurrentCore[Tensor, Any, Any, Any]):

@@ -189,6 +189,10 @@ class Config:
     reinforce_weight: float = Field(default=1.0, ge=0)
     """Weight lambda_r of REINFORCE (hard)."""
 
+    discount: float = Field(default=1.0, ge=0, le=1)
+    """Weight of the next word's log-probability in a place's reward, of the one after it the square, ... (hard). 1 is
+    the paper's; with less the reward is less noisy."""
+
     entropy_weight: float = Field(default=0.01, ge=0)
     """Weight lambda_e of the attention's entropy (hard)."""
 

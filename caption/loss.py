@@ -2,9 +2,9 @@
 
 - words: -log p(y_t), with label smoothing;
 - doubly: lambda sum_i (1 - sum_t alpha_ti)^2, equation 14;
-- reinforce, baseline, entropy (hard attention, equation 12): -lambda_r log alpha(s_t) (R_t - b_t), (R_t - b_t)^2, and
-  -lambda_e H[s_t]. R_t is the log-probability of the words from t on, which is what the place s_t can change; the
-  estimator is RAM's.
+- reinforce, baseline, entropy (hard attention, equation 12): -lambda_r log alpha(s_t) (R_t - b_t), 0.01 (R_t - b_t)^2,
+  and -lambda_e H[s_t]. R_t is the log-probability of the words from t on, which is what the place s_t can change, each
+  discounted by its distance; the estimator is RAM's.
 
 Of captions that the network drew itself (`objective = "bleu"`; self-critical sequence training, Rennie et al. 2017) the
 loss has one term, words: -(R - b) log p(y_t), where R is the caption's BLEU among people's, and b the mean of the other
@@ -23,10 +23,17 @@ from saccade.recurrent.sequence import Lengths, clear_padding, mask
 from saccade.words.reward import sentence_bleu
 from saccade.words.symbols import PAD
 
+BASELINE = 0.01
+"""Weight of the baseline's loss: squares of nats, whose gradient would else be most of what `clip` measures."""
 
-def rewards(log_probability: Float[Tensor, "T R"]) -> Float[Tensor, "T R"]:
-    """Return R_t: the log-probability of the words from t on, detached."""
-    return log_probability.detach().flip(0).cumsum(0).flip(0)
+
+def rewards(log_probability: Float[Tensor, "T R"], discount: float = 1.0) -> Float[Tensor, "T R"]:
+    """Return R_t, detached: the log-probabilities of the words from t on, each discounted by its distance."""
+    found, after = [], torch.zeros_like(log_probability[0])
+    for now in log_probability.detach().flip(0):
+        after = now + discount * after
+        found.append(after)
+    return torch.stack(found[::-1])
 
 
 def drawn_bleu(told: Told, references: Int64[Tensor, "B C U"]) -> Float[Tensor, " R"]:
@@ -55,13 +62,13 @@ def loss_of(told: Told, words: Tensor, lengths: Lengths, config: Config) -> Loss
         left = 1 - told.weights.sum(0)  # [R, L]
         terms["doubly"] = config.doubly * left.square().sum() / words
     if told.look is not None:
-        look, reward = told.look, rewards(told.log_probability)
+        look, reward = told.look, rewards(told.log_probability, config.discount)
         if lengths is not None:
             look = clear_padding(look, mask(lengths, len(reward)))
         advantage = advantages(reward, look.expected, 1)
         scale = config.reinforce_weight / words
         terms["reinforce"] = -scale * (look.log_probability * advantage).sum()
-        terms["baseline"] = (reward - look.expected).square().sum() / words
+        terms["baseline"] = BASELINE * (reward - look.expected).square().sum() / words
         terms["entropy"] = -config.entropy_weight * look.entropy.sum() / words
     total = torch.stack(list(terms.values())).sum()
     return Loss(total, {name: term.detach() for name, term in terms.items()})

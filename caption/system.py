@@ -101,7 +101,7 @@ class CaptionSystem(System[CaptionData, Config, Captioned, CaptionFacts, Told]):
         if config.attention != "none":
             found["sharpness"] = (outputs.weights[told].square().sum(1).mean() * outputs.weights.shape[2]).item()
         if outputs.look is not None:
-            reward = rewards(outputs.log_probability)
+            reward = rewards(outputs.log_probability, config.discount)
             found["advantage_variance"] = (reward - outputs.look.expected)[told].var().item()
         if episode.targets is not None:
             found["bleu_4"] = 100 * drawn_bleu(outputs, episode.targets).mean().item()

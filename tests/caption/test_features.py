@@ -15,6 +15,7 @@ from saccade.caption import encoder as encoders
 from saccade.caption.encoder import Encoder, load_encoder, read_weights, renamed, square
 from saccade.caption.features import features_of
 from saccade.errors import InputError
+from saccade.pipeline.checkpoint.atomic_files import Busy, lock
 from tests.caption.photographs import Averages, averages, photograph
 
 
@@ -55,6 +56,15 @@ def test_they_are_computed_once_and_read_in_any_order(files: list[Path], tmp_pat
         4,
         3,
     )
+
+
+def test_another_process_may_be_at_work_where_nothing_is_missing(files: list[Path], tmp_path: Path) -> None:
+    features_of(files, Counting(), tmp_path / "store", flipped=False)
+    (place,) = (tmp_path / "store").iterdir()
+    with lock(place):
+        assert len(features_of(files, Counting(0), tmp_path / "store", flipped=False)) == 5
+        with pytest.raises(Busy):
+            features_of(files, Counting(0), tmp_path / "store", flipped=True)
 
 
 def test_a_mirrored_picture_has_its_own_row(files: list[Path], tmp_path: Path) -> None:

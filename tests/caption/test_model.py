@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from saccade.caption.config import CaptionFacts, Config
-from saccade.caption.loss import drawn_loss, loss_of
+from saccade.caption.loss import drawn_loss, loss_of, rewards
 from saccade.caption.model import NEVER, Teller
 from saccade.caption.trace import Reading, Sight, Told
 from saccade.recurrent.tree import count, take
@@ -104,6 +104,13 @@ def test_reinforce_estimates_the_gradient_of_the_expected_log_probability() -> N
     log_p = torch.stack([-outputs.cost[0, place == i].mean() for i in range(6)])
     (exact,) = torch.autograd.grad(-(alpha * log_p.detach()).sum(), of_policy)
     torch.testing.assert_close(found, exact, atol=3e-3 * float(exact.abs().max()), rtol=0)
+
+
+def test_a_reward_is_discounted() -> None:
+    log_p = torch.tensor([[-1.0], [-2.0], [-4.0]])
+    assert rewards(log_p).squeeze(1).tolist() == [-7.0, -6.0, -4.0]
+    assert rewards(log_p, 0.5).squeeze(1).tolist() == [-3.0, -4.0, -4.0]
+    assert rewards(log_p, 0.0).squeeze(1).tolist() == [-1.0, -2.0, -4.0]
 
 
 def test_the_gradient_of_drawn_captions_is_that_of_the_expected_bleu() -> None:

@@ -149,11 +149,16 @@ class EncoderDecoder(RecurrentCore[Words, DecoderState, Read, Any]):
 
 
 class Writer(RecurrentCore[Tensor, DecoderState, Read, Step]):
-    """The network as a search steps it: its inputs are symbols [B]."""
+    """The network as a search steps it: its inputs are symbols [B].
 
-    def __init__(self, core: EncoderDecoder) -> None:
+    For many sentences the products that enter the cell are computed once for every symbol, and then looked up.
+    """
+
+    def __init__(self, core: EncoderDecoder, *, many: bool = False) -> None:
         super().__init__()
         self.core = core
+        symbols = torch.arange(core.vectors.num_embeddings, device=core.bias.device)
+        self.entered = core.enter(symbols, None) if many else None
 
     def initial_state(self, batch_size: int) -> DecoderState:
         return self.core.initial_state(batch_size)
@@ -162,7 +167,9 @@ class Writer(RecurrentCore[Tensor, DecoderState, Read, Step]):
         return self.core.prepare(context)
 
     def forward(self, inputs: Int64[Tensor, " B"], state: DecoderState, context: Read) -> tuple[Step, DecoderState]:
-        return self.core(Words(inputs, inputs), state, context)
+        if self.entered is None:
+            return self.core(Words(inputs, inputs), state, context)
+        return self.core.decoder((self.entered[inputs], inputs, None), begin(state, context), context)
 
 
 def begin(state: DecoderState, context: Read) -> DecoderState:

@@ -1,7 +1,7 @@
 """A trained network that translates, in Python: write sentences, see what it attended to, measure BLEU."""
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -25,6 +25,9 @@ from saccade.words.vocabulary import tidy
 
 ROWS = 800
 """Sentences that are written at once, each beam counted."""
+
+MANY = 32
+"""Sentences for which it pays to compute what follows from a symbol alone once for all symbols."""
 
 LONGER, MORE = 2, 10
 """A translation has at most LONGER times the source's subwords and MORE, its end included."""
@@ -79,8 +82,10 @@ class Translator(Trained[Config, Pairs, TranslateFacts]):
         read, encoded = self.read(sentences)
         penalty = self.config.length_penalty
 
+        writer = cache(lambda: self.writer(many=len(read) >= MANY))  # one for all batches, in the search's precision
+
         def search(source: Source, most: Tensor) -> list[list[Candidate]]:
-            core, network = self.writer()
+            core, network = writer()
             found = beam_search(
                 core, network.logits, source, most, beams=beams, length_penalty=penalty, spread=for_beams
             )
@@ -180,10 +185,10 @@ class Translator(Trained[Config, Pairs, TranslateFacts]):
     def _lowered(self, sentence: str) -> str:
         return sentence if self.facts.lower == "none" else sentence.lower()
 
-    def writer(self) -> tuple[Writer, EncoderDecoder]:
-        """Return the network as a search steps it, and itself."""
+    def writer(self, *, many: bool = False) -> tuple[Writer, EncoderDecoder]:
+        """Return the network as a search steps it, of many sentences or few, and itself."""
         network = cast(EncoderDecoder, self.core)
-        return Writer(network), network
+        return Writer(network, many=many), network
 
     def precision(self) -> torch.autocast:
         """Return a context in which the network computes as it was trained."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from saccade.recurrent.tree import take
 from saccade.recurrent.unroll import Unrolled
 from saccade.translate.config import Config
-from saccade.translate.model import EncoderDecoder, Writer
+from saccade.translate.model import EncoderDecoder, Writer, for_beams
 from saccade.translate.pairs import Pairs, Source, Written
 from saccade.translate.system import SYSTEM
 from saccade.words.search import beam_search
@@ -208,3 +208,7 @@ def test_a_search_is_the_literal_one() -> None:
     found = beam_search(Writer(core), core.logits, Source(BATCH.source, lengths), most, beams=4)
     for b, own in enumerate(found.sentences()):
         assert own[0] == literal.search(BATCH.source[b, : int(lengths[b])], int(most[b]), 4)
+    looked_up = beam_search(Writer(core, many=True), core.logits, Source(BATCH.source, lengths), most, beams=4)
+    assert torch.equal(looked_up.symbols, found.symbols)
+    shared = beam_search(Writer(core), core.logits, Source(BATCH.source, lengths), most, beams=4, spread=for_beams)
+    assert torch.equal(shared.symbols, found.symbols)

@@ -13,8 +13,8 @@ from saccade.videos.joints import BONES, ROOT
 SMALLEST = 6
 """Pixels below which a side is not halved any more."""
 
-EPSILON = 1e-3
-"""Added to a frame's standard deviation: a black frame stays black."""
+EPSILON = 1e-6
+"""Added to a frame's variance: a black frame stays black."""
 
 CHANGE_SCALE = 2.0
 """Brings the change of components of variance 1 to about 1."""
@@ -23,7 +23,36 @@ PLACE_SCALE, MOVE_SCALE = 2.0, 10.0
 """Bring a skeleton's places (metres) and moves (metres a frame) to about 1."""
 
 
-class PictureEncoder(nn.Module):
+class FrameEncoder(nn.Module):
+    """The base of the encoders: a frame, and its change since the frame before, to features."""
+
+    def normalise(self, frame: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
+        """Return the frame with mean 0 and standard deviation 1 over all its pixels."""
+        return F.layer_norm(frame, frame.shape[1:], eps=EPSILON)
+
+    def forward(self, frame: Float[Tensor, "B C H W"], change: Float[Tensor, "B C H W"]) -> Float[Tensor, "B F"]:
+        """Return the features of normalised frames and their change."""
+        raise NotImplementedError
+
+    def sequence(
+        self,
+        frames: Float[Tensor, "T B C H W"],
+        before: Float[Tensor, "B C H W"],
+        there: Float[Tensor, " B"],
+    ) -> Float[Tensor, "T B F"]:
+        """Return what `forward` returns, of all normalised frames at once.
+
+        Args:
+            frames: of all steps.
+            before: the frame before the first.
+            there: 1 if there is one; else the first frame has not changed.
+        """
+        first = (frames[0] - before) * there[:, None, None, None]
+        change = torch.cat([first[None], frames.diff(dim=0)])
+        return self(frames.flatten(0, 1), change.flatten(0, 1)).view(*frames.shape[:2], -1)
+
+
+class PictureEncoder(FrameEncoder):
     """Convolutions with stride 2 until a side is short, then a linear layer. A frame is normalised by itself.
 
     The input has the frame and its change since the frame before: two frames are where motion begins.
@@ -40,12 +69,6 @@ class PictureEncoder(nn.Module):
         self.linear = nn.Linear(channels * height * width, config.features)
         self.norm = nn.LayerNorm(config.features)
 
-    def normalise(self, frame: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-        """Return the frame with mean 0 and standard deviation 1 over all its pixels."""
-        mean = frame.mean((1, 2, 3), keepdim=True)
-        deviation = (frame - mean).square().mean((1, 2, 3), keepdim=True).sqrt()
-        return (frame - mean) / (deviation + EPSILON)
-
     def forward(self, frame: Float[Tensor, "B C H W"], change: Float[Tensor, "B C H W"]) -> Float[Tensor, "B F"]:
         """Return the features of normalised frames and their change."""
         x = torch.cat([frame, change], dim=1)
@@ -55,7 +78,7 @@ class PictureEncoder(nn.Module):
         return F.relu(self.norm(x.to(self.norm.weight.dtype)))
 
 
-class ComponentEncoder(nn.Module):
+class ComponentEncoder(FrameEncoder):
     """A frame's principal components and their change through a linear layer: learns from few clips.
 
     `prime` computes the components of training frames; training changes them further.
@@ -67,8 +90,6 @@ class ComponentEncoder(nn.Module):
         self.components = nn.Linear(pixels, config.components)
         self.linear = nn.Linear(2 * config.components, config.features)
         self.norm = nn.LayerNorm(config.features)
-
-    normalise = PictureEncoder.normalise
 
     @torch.no_grad()
     def prime(self, frames: Float[Tensor, "N C H W"]) -> None:
@@ -86,13 +107,30 @@ class ComponentEncoder(nn.Module):
     def forward(self, frame: Float[Tensor, "B C H W"], change: Float[Tensor, "B C H W"]) -> Float[Tensor, "B F"]:
         """Return the features of normalised frames and their change."""
         weight, bias = self.components.weight, self.components.bias
-        still, moving = (affine((x.flatten(1),), (weight,), (bias,)) for x in (frame, change))
+        return self._features(*(affine((x.flatten(1),), (weight,), (bias,)) for x in (frame, change)))
+
+    def sequence(
+        self,
+        frames: Float[Tensor, "T B C H W"],
+        before: Float[Tensor, "B C H W"],
+        there: Float[Tensor, " B"],
+    ) -> Float[Tensor, "T B F"]:
+        """Return the features of all frames: the components of their changes are the changes of their components."""
+        weight, bias = self.components.weight, self.components.bias
+        still = F.linear(frames.flatten(2), weight, bias)
+        first = torch.zeros_like(still[0])
+        if bool(there.any()):
+            first = (still[0] - F.linear(before.flatten(1), weight, bias)) * there[:, None].to(still.dtype)
+        moving = torch.cat([first[None], still.diff(dim=0)]) + bias.to(still.dtype)
+        return self._features(still.flatten(0, 1), moving.flatten(0, 1)).view(*frames.shape[:2], -1)
+
+    def _features(self, still: Float[Tensor, "R K"], moving: Float[Tensor, "R K"]) -> Float[Tensor, "R F"]:
         x = torch.cat([still, CHANGE_SCALE * moving], dim=1)
         x = affine((x,), (self.linear.weight,), (self.linear.bias,))
         return F.relu(self.norm(x.to(self.norm.weight.dtype)))
 
 
-class SkeletonEncoder(nn.Module):
+class SkeletonEncoder(FrameEncoder):
     """Measurements of a skeleton through a linear layer: places relative to the root, moves, and bones' directions."""
 
     def __init__(self, config: Config, facts: VideoFacts) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from saccade.recurrent.cells import build_core
 from saccade.recurrent.core import AnyCore, RecurrentCore
+from saccade.recurrent.sequence import Lengths, last
 from saccade.recurrent.shared_weights import affine
 from saccade.recurrent.tree import Tree
 from saccade.recurrent.unroll import unroll
@@ -67,6 +68,11 @@ class Average(RecurrentCore[Tensor, tuple[()], object, Tensor]):
         y = affine((inputs,), (self.linear.weight,), (self.linear.bias,), relu=True)
         return y.to(self.linear.weight.dtype), state
 
+    def fused(
+        self, inputs: Tensor, state: tuple[()], context: object = None, lengths: Lengths = None
+    ) -> tuple[Tensor, tuple[()]]:
+        return self(inputs.flatten(0, 1), state)[0].view(*inputs.shape[:2], -1), state
+
 
 class _Reader(RecurrentCore[Tensor, Any, Masks | None, Any]):
     """Base of both recognisers: frames to features, and states to answers."""
@@ -101,6 +107,14 @@ class _Reader(RecurrentCore[Tensor, Any, Masks | None, Any]):
             features = features * masks.features
         return features, Seen(normal, torch.ones_like(seen.there))
 
+    def encode_all(self, frames: Tensor, seen: Seen, masks: Masks | None, lengths: Lengths) -> tuple[Tensor, Seen]:
+        """Return the features of all frames [T, B, F] as `encode` does one by one, and the memory of each clip's last."""
+        normal = self.encoder.normalise(frames.flatten(0, 1)).view(frames.shape)
+        features = self.encoder.sequence(normal, seen.frame, seen.there).to(frames.dtype)
+        if masks is not None and self.training:
+            features = features * masks.features
+        return features, Seen(last(normal, lengths), torch.ones_like(seen.there))
+
     def answers(self, summary: Float[Tensor, "*T B S"]) -> Answer:
         """Return the answer from a summary."""
         flat = summary.reshape(-1, summary.shape[-1])
@@ -131,6 +145,19 @@ class Recogniser(_Reader):
         pool = state.pool
         if self.pool is not None and pool is not None:
             h, pool = self.pool(h, pool, None)
+        return self.answers(h), RecogniserState(seen, core, pool)
+
+    def fused(
+        self, inputs: Tensor, state: RecogniserState, context: Masks | None = None, lengths: Lengths = None
+    ) -> tuple[Answer, RecogniserState]:
+        """Encode all frames at once; then take all steps of each part."""
+        features, seen = self.encode_all(inputs, state.seen, context, lengths)
+        h, core = unroll(self.core, features, state.core, lengths=lengths)
+        if context is not None and self.training:
+            h = h * context.summary
+        pool = state.pool
+        if self.pool is not None and pool is not None:
+            h, pool = unroll(self.pool, h, pool, lengths=lengths)
         return self.answers(h), RecogniserState(seen, core, pool)
 
 
@@ -173,6 +200,18 @@ class TwoWayRecogniser(_Reader):
             h = h * forward
         return TwoWayStep(features, h, keep, torch.ones_like(h[:, 0])), TwoWayState(seen, core)
 
+    def fused(
+        self, inputs: Tensor, state: TwoWayState, context: Masks | None = None, lengths: Lengths = None
+    ) -> tuple[TwoWayStep, TwoWayState]:
+        """Encode all frames at once; then take all steps of the forward direction."""
+        features, seen = self.encode_all(inputs, state.seen, context, lengths)
+        h, core = unroll(self.core, features, state.core, lengths=lengths)
+        keep = torch.ones_like(h[0])
+        if context is not None and self.training:
+            forward, keep = context.summary.chunk(2, dim=1)
+            h = h * forward
+        return TwoWayStep(features, h, keep.expand_as(h), torch.ones_like(h[..., 0])), TwoWayState(seen, core)
+
     def readout(self, outputs: TwoWayStep, state: TwoWayState) -> Answer:
         """Read the features from each clip's own end, and answer from both directions' states."""
         steps, examples = outputs.there.shape
@@ -188,6 +227,8 @@ class TwoWayRecogniser(_Reader):
 
 def flipped(sequence: Float[Tensor, "T B F"], lengths: Int64[Tensor, " B"]) -> Float[Tensor, "T B F"]:
     """Return each example's own steps in the opposite order; the padding stays where it is."""
+    if bool((lengths == len(sequence)).all()):
+        return sequence.flip(0)
     steps = torch.arange(len(sequence), device=sequence.device)[:, None]
     source = torch.where(steps < lengths, lengths - 1 - steps, steps)
     return sequence.gather(0, source[..., None].expand_as(sequence))

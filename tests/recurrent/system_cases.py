@@ -194,7 +194,7 @@ def recognising(*, joints: bool = False, task: Any = "clip", **settings: Any) ->
         keep = (torch.rand(examples, 14, generator=generator) < 0.7).float()
         return frames, Masks(keep[:, :6], keep[:, 6:])
 
-    return Case(lambda: build_recogniser(config, facts), episode, exact=False)
+    return Case(lambda: build_recogniser(config, facts), episode, exact=False, split=config.pooling == "last")
 
 
 def forecasting(network: Any, **settings: Any) -> Case:
@@ -247,11 +247,11 @@ SYSTEMS = {
     "caption-additive-gru": telling(score="additive", core="gru"),
     "caption-hard": telling(attention="hard", gate=False),
     "caption-without-attention": telling(attention="none", features=0),
-    "draw": drawing(),
+    "draw": drawing()._replace(one_way=False),
     "draw-without-attention": drawing(attention=False),
     "draw-labelled-gru-2-layers": drawing(core="gru", layers=2, labelled=True),
     "draw-logistic-rnn-one-filter": drawing(core="rnn", likelihood="logistic", read=1, write=1),
-    "draw-colour-not-square": drawing(likelihood="logistic", shape=Shape(3, 9, 14, 5)),
+    "draw-colour-not-square": drawing(likelihood="logistic", shape=Shape(3, 9, 14, 5))._replace(one_way=False),
     "draw-generator": drawing(alone=True),
     "draw-generator-labelled": drawing(alone=True, labelled=True, attention=False),
     "draw-finishing": finishing(),

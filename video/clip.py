@@ -6,37 +6,54 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from saccade.errors import InputError
 from saccade.json_types import Record
 from saccade.pipeline.animate.page import Pixels
 from saccade.pipeline.contract import Episode, Loss, Trace
 from saccade.recurrent.sequence import last
 from saccade.video.clip_picture import picture
 from saccade.video.config import Config
-from saccade.video.recogniser import Answer, Masks, Recogniser, TwoWayRecogniser, build_recogniser, draw_masks
+from saccade.video.reader import Answer, Inputs, Marked, Masks
+from saccade.video.recogniser import Recogniser, build_recogniser, draw_masks
 from saccade.video.task import Task
+from saccade.video.two_way import TwoWayRecogniser
 from saccade.videos.config import VideoFacts
-from saccade.videos.recordings import Clips
+from saccade.videos.recordings import UNKNOWN, Clips
 
-ClipEpisode = Episode[Tensor, Masks | None, Tensor]
-"""Frames [T, B, C, H, W], dropout masks, classes [B]."""
+ClipEpisode = Episode[Inputs, Masks | None, Tensor]
+"""Frames [T, B, C, H, W], dropout masks, classes [B]; `step_targets` classes [T, B] where frames have labels."""
 
 
 class ClipTask(Task[Clips, Answer]):
     """The answer after a clip's last frame counts; those before it show how the network came to it."""
 
     def build(self, config: Config, facts: VideoFacts) -> Recogniser | TwoWayRecogniser:
-        """Build a freshly initialised recogniser."""
+        """Build a freshly initialised recogniser.
+
+        Raises:
+            InputError: a loss of the frames' labels, and data without.
+        """
+        if config.frames_weight and not facts.marked:
+            raise InputError("frames with labels, for --frames-weight", "others", "add --mark, with grid:FILE")
         return build_recogniser(config, facts)
 
     def episode(self, batch: Clips, config: Config, generator: torch.Generator, progress: float) -> ClipEpisode:
         """Make an episode: the frames as inputs, the dropout masks as context."""
         masks = draw_masks(config, len(batch.labels), generator)
-        return Episode(network_frames(batch.frames), masks, targets=batch.labels, lengths=batch.lengths)
+        frames = network_frames(batch.frames)
+        inputs = frames if batch.own is None else Marked(frames, batch.own.t().to(frames.dtype))
+        labels = batch.step_labels.t() if config.frames_weight and batch.step_labels is not None else None
+        return Episode(inputs, masks, batch.labels, labels, batch.lengths)
 
     def loss(self, outputs: Answer, episode: ClipEpisode, config: Config) -> Loss:
-        """Return the cross-entropy of each clip's last answer."""
-        logits = last(outputs.logits, episode.lengths).float()
-        return Loss(F.cross_entropy(logits, episode.targets, label_smoothing=config.smoothing), {})
+        """Return the cross-entropy of each clip's last answer, plus the weighted one of the labelled frames."""
+        logits, labels = last(outputs.logits, episode.lengths).float(), episode.step_targets
+        loss = F.cross_entropy(logits, episode.targets, label_smoothing=config.smoothing)
+        if outputs.frames is None or not isinstance(labels, Tensor):
+            return Loss(loss, {})
+        each = outputs.frames.float().flatten(0, 1)
+        frames = F.cross_entropy(each, labels.flatten(), ignore_index=UNKNOWN, label_smoothing=config.smoothing)
+        return Loss(loss + config.frames_weight * frames, {"frames_nats": frames.detach()})
 
     def metrics(self, outputs: Answer, episode: ClipEpisode, config: Config) -> dict[str, Tensor]:
         """Give each clip's class and answer, and the answer after half of its frames [B]."""

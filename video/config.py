@@ -39,6 +39,9 @@ class Config:
     components: int = Field(default=64, ge=1, le=4096)
     """Clip and frames: number of principal components."""
 
+    span: int = Field(default=1, ge=1, le=50)
+    """Clip, skeletons: frames over which a joint's movement is measured, besides that since the frame before."""
+
     width: int = Field(default=16, ge=1, le=512)
     """Channels of the convolutional network's first layer; each further layer has as many more."""
 
@@ -50,6 +53,9 @@ class Config:
 
     smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Clip and frames: label smoothing."""
+
+    frames_weight: float = Field(default=0.0, ge=0, le=100)
+    """Clip: weight of the loss of each frame's own label beside the clip's; needs marked data."""
 
     ctc_weight: float = Field(default=0.5, ge=0, le=100)
     """Frames: weight of the sentence's loss (CTC) beside the frames' loss."""

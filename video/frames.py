@@ -13,9 +13,11 @@ from saccade.recurrent.sequence import masked_mean, masked_sum
 from saccade.video.clip import network_frames
 from saccade.video.config import Config
 from saccade.video.frames_picture import picture
-from saccade.video.recogniser import Answer, Masks, Recogniser, TwoWayRecogniser, build_recogniser, draw_masks
+from saccade.video.reader import Answer, Masks
+from saccade.video.recogniser import Recogniser, build_recogniser, draw_masks
 from saccade.video.sentence import BLANK, beam_search, error_counts, greedy
 from saccade.video.task import Task
+from saccade.video.two_way import TwoWayRecogniser
 from saccade.videos.config import VideoFacts
 from saccade.videos.recordings import UNKNOWN, Clips
 

@@ -200,7 +200,7 @@ class Stacked(RecurrentCore[Any, tuple[Tree, ...], Any, Any]):
         return inputs, tuple(states)
 
     def fused(
-        self, inputs: Tree, state: tuple[Tree, ...], context: object = None, lengths: Lengths = None
+        self, inputs: Tree, state: tuple[Tree, ...], context: Any = None, lengths: Lengths = None
     ) -> tuple[Tree, tuple[Tree, ...]]:
         """Take all steps of a layer before the next one's."""
         states: list[Tree] = []

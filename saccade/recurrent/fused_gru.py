@@ -85,12 +85,11 @@ class _AllSteps(torch.autograd.Function):
         rows = found.flatten(0, 1)
         of_x, of_y = rows[:, : 3 * size], rows[:, size:]
         dx = of_x @ to_gates.roll(size, 0) if ctx.needs_input_grad[1] else None
-        in_order = lambda gradient: gradient.roll(-size, 0)  # noqa: E731  n, r, z to r, z, n
-        gradients = (
+        gradients: tuple[Tensor | None, ...] = (  # those of x in the order n, r, z, rolled to r, z, n
             None if dx is None else dx.view(x.shape),
-            in_order(of_x.t() @ x.flatten(0, 1)),
+            (of_x.t() @ x.flatten(0, 1)).roll(-size, 0),
             of_y.t() @ seen[:-1].flatten(0, 1),
-            in_order(sum_rows(of_x)),
+            sum_rows(of_x).roll(-size, 0),
             sum_rows(of_y),
             dh,
         )

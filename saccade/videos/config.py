@@ -29,6 +29,12 @@ class VideoData:
     context: int = Field(default=2, ge=0, le=20)
     """Frames before and after a word's given boundaries (grid, single words)."""
 
+    mark: bool = False
+    """Tell the network which frames are the word's own, and which are context (grid, single words)."""
+
+    frames: int = Field(default=0, ge=0, le=1000)
+    """Frames to which every skeleton clip is resampled; 0 leaves each as long as it is."""
+
     parts: int = Field(default=0, ge=0, le=1_000_000)
     """Number of epochs, at the beginning, that train on parts of sentences (grid): single words, then pairs, then
     triples, each with `context` frames on both sides."""
@@ -124,6 +130,9 @@ class VideoFacts(Facts):
 
     given: int = Field(default=0, ge=0, le=1000)
     """Frames that are given (next frames)."""
+
+    marked: bool = False
+    """Clips are marked among frames around them."""
 
     @property
     def words(self) -> tuple[str, ...]:

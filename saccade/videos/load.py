@@ -64,10 +64,11 @@ def located(name: str, data_dir: str | None) -> Path:
 
 
 def _grid(data: VideoData, path: Path, task: Task, seed: int) -> RecordingSource[VideoFacts]:
-    grid = load_words(path, data.context) if task == "clip" else load_sentences(path)
+    marked = data.mark and task == "clip"
+    grid = load_words(path, data.context, marked) if task == "clip" else load_sentences(path)
     height, width = grid.train.frames.shape[2:]
     silent = 0 if task == "clip" else len(SILENCE)
-    facts = VideoFacts(task, "pictures", 1, height, width, grid.classes, silent)
+    facts = VideoFacts(task, "pictures", 1, height, width, grid.classes, silent, marked=marked)
     each = WORDS_PER_SENTENCE if task == "clip" else 1
     sentences = len(grid.train.labels) // each
     held = _held_out(data.validation, sentences, "sentences", seed)
@@ -93,7 +94,7 @@ def _joints(data: VideoData, path: Path, seed: int) -> RecordingSource[VideoFact
     mine = torch.isin(found.subjects, people[held])
     validation, train = (select(found.train, chosen.nonzero()[:, 0]) for chosen in (mine, ~mine))
     facts = VideoFacts("clip", "joints", JOINTS, 1, 3, found.classes)
-    timing = Timing(0, data.speed, TRIM) if data.augment else None
+    timing = Timing(0, data.speed, TRIM, data.frames) if data.augment else Timing(frames=data.frames)
     change: Augment | None = None
     if data.augment:
         change = lambda clips, seed, step: augment.skeletons(  # noqa: E731

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from saccade.video.encoder import CHANGE_SCALE, EPSILON
 from saccade.video.forecaster import FedForecaster
-from saccade.video.recogniser import TwoWayRecogniser
+from saccade.video.two_way import TwoWayRecogniser
 
 
 class LiteralRecogniser(nn.Module):

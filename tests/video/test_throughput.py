@@ -15,7 +15,8 @@ from saccade.pipeline.device import keep_freed_memory, mixed_precision
 from saccade.recurrent.unroll import Unrolled, unroll
 from saccade.video.config import Config
 from saccade.video.forecaster import FedForecaster, Given
-from saccade.video.recogniser import TwoWayRecogniser, build_recogniser
+from saccade.video.recogniser import build_recogniser
+from saccade.video.two_way import TwoWayRecogniser
 from saccade.videos.config import VideoFacts
 
 sys.path.insert(0, str(Path(__file__).parent))

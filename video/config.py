@@ -57,6 +57,10 @@ class Config:
     frames_weight: float = Field(default=0.0, ge=0, le=100)
     """Clip: weight of the loss of each frame's own label beside the clip's; needs marked data."""
 
+    views: int = Field(default=0, ge=0, le=16)
+    """Clip: further views of every clip in an evaluation, whose probabilities are averaged with the clip's own:
+    skeletons turned to either side, pictures mirrored (1)."""
+
     ctc_weight: float = Field(default=0.5, ge=0, le=100)
     """Frames: weight of the sentence's loss (CTC) beside the frames' loss."""
 
@@ -94,6 +98,8 @@ class Config:
             raise ValueError("an odd kernel")
         if self.core == "average" and (self.direction == "both" or self.layers > 1):
             raise ValueError("direction forward and 1 layer with core average, which has no recurrence")
+        if self.views % 2 and self.views > 1:
+            raise ValueError("an even number of views, to either side, or 1")
         if self.task == "clip" and self.core == "average" and self.pooling == "last":
             raise ValueError("pooling mean or attention with core average: its last frame alone is no average")
         return self

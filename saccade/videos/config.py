@@ -35,6 +35,9 @@ class VideoData:
     frames: int = Field(default=0, ge=0, le=1000)
     """Frames to which every skeleton clip is resampled; 0 leaves each as long as it is."""
 
+    same_size: bool = False
+    """Scale every skeleton clip so that all bodies have one size."""
+
     parts: int = Field(default=0, ge=0, le=1_000_000)
     """Number of epochs, at the beginning, that train on parts of sentences (grid): single words, then pairs, then
     triples, each with `context` frames on both sides."""

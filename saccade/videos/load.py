@@ -88,7 +88,7 @@ def _change_pictures(data: VideoData) -> Augment | None:
 
 
 def _joints(data: VideoData, path: Path, seed: int) -> RecordingSource[VideoFacts]:
-    found = load_joints(path)
+    found = load_joints(path, data.same_size)
     people = found.subjects.unique()
     held = _held_out(data.validation, len(people), "subjects", seed)
     mine = torch.isin(found.subjects, people[held])

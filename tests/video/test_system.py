@@ -19,7 +19,7 @@ from saccade.pipeline.train.loop import Learner
 from saccade.pipeline.trained import AnyTrained, open_trained
 from saccade.recurrent.tree import named_tensors, take
 from saccade.recurrent.unroll import unroll
-from saccade.video.clip import network_frames
+from saccade.video.clip import network_frames, other_views
 from saccade.video.config import SPEC, Config
 from saccade.video.forecaster import Given
 from saccade.video.recogniser import build_recogniser, draw_masks
@@ -33,6 +33,7 @@ SMALL: dict[str, Any] = {"hidden": 16, "features": 12, "width": 4, "channels": 4
 KINDS: dict[str, dict[str, Any]] = {
     "clip": {"task": "clip"},
     "clip-both": {"task": "clip", "direction": "both", "encoder": "components", "components": 8},
+    "clip-views": {"task": "clip", "direction": "both", "views": 1},
     "frames": {"task": "frames"},
     "next-convlstm": {"task": "next", "network": "convlstm"},
     "next-objects": {"task": "next"},
@@ -66,6 +67,29 @@ def test_a_network_is_trained_measured_and_filmed(networks: dict[str, AnyTrained
     pictures = [SYSTEM.picture(trace, t, 0) for t in (0, steps // 2, steps - 1)]
     assert all(picture.shape == (600, 960, 3) and picture.dtype == np.uint8 for picture in pictures)
     assert any((pictures[0] != other).any() for other in pictures[1:])
+
+
+def test_an_answer_of_several_views_is_their_mean(networks: dict[str, AnyTrained]) -> None:
+    network = networks["clip-views"]
+    batch: Any = network.held_out(network.source(), "test", 0, 40)
+    found = [
+        network.look(clips).outputs.logits[clips.lengths - 1, torch.arange(40)].softmax(1)
+        for clips in (batch, batch._replace(frames=batch.frames.flip(-1)))
+    ]
+    right = (sum(found, torch.zeros(())).argmax(1) == batch.labels).double().mean().item()
+    alone = (found[0].argmax(1) == batch.labels).double().mean().item()
+    metrics, _ = network.evaluate("test")
+    assert metrics["accuracy_percent"] == pytest.approx(100 * right)
+    assert metrics["one_view_accuracy_percent"] == pytest.approx(100 * alone)
+
+
+def test_skeletons_are_seen_from_both_sides() -> None:
+    joints = torch.randn(4, 2, 20, 1, 3)
+    left, right, *farther = other_views(joints, 4)
+    torch.testing.assert_close(left[..., 1], joints[..., 1])  # turned around the vertical axis
+    back = torch.linalg.lstsq(left.reshape(-1, 3), joints.reshape(-1, 3)).solution
+    torch.testing.assert_close(right, joints @ back)
+    assert len(farther) == 2
 
 
 @pytest.mark.parametrize("kind", ["clip-both", "next-objects"])

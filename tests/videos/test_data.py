@@ -13,7 +13,7 @@ from saccade.errors import InputError
 from saccade.videos.augment import pictures, rotations, skeletons, stretched
 from saccade.videos.config import VideoData, VideoFacts
 from saccade.videos.grid import load_sentences, load_words, parted
-from saccade.videos.joints import BONES, JOINTS, ROOT, load_joints, smoothed
+from saccade.videos.joints import BODY, BONES, JOINTS, ROOT, load_joints, sized, smoothed
 from saccade.videos.load import load_videos
 from saccade.videos.moving import BouncingSource, trajectories
 from saccade.videos.recordings import UNKNOWN, Clips, Recordings, RecordingSource, Timing, gather
@@ -145,6 +145,13 @@ def test_skeletons_are_resampled_to_a_number_of_frames() -> None:
     for clips in (source.held_out("test"), source.batch(0, 1)):
         torch.testing.assert_close(clips.frames[0, :, 0, 0], torch.linspace(0, 4, 9))
         assert clips.lengths.tolist() == [9]
+
+
+def test_bodies_get_one_size() -> None:
+    joints = torch.randn(6, JOINTS, 3)
+    torch.testing.assert_close(sized(joints), sized(3 * joints))
+    lengths = [(sized(joints)[:, b] - sized(joints)[:, a]).norm(dim=1).mean() for a, b in BONES]
+    assert sum(lengths) == pytest.approx(BODY)
 
 
 def test_parts_of_sentences_have_every_word_once_with_its_frames(tmp_path: Path, grid_arrays: dict[str, Any]) -> None:

@@ -69,9 +69,12 @@ class Pool(RecurrentCore[Tensor, PoolState, object, Tensor]):
         later = torch.ones(steps, steps, dtype=torch.bool, device=score.device).triu(1)
         terms = (score.t()[:, None] - largest.t()[..., None]).masked_fill(later, -torch.inf).exp()  # [B, T, T]
         past = (state.largest - largest).exp()
-        weighted = past[..., None] * state.weighted + (terms @ inputs.transpose(0, 1)).transpose(0, 1)
         weight = past * state.weight + terms.sum(2).t()
-        return weighted / weight[..., None], last(PoolState(weighted, weight, largest), lengths)
+        summary = ((terms / weight.t()[..., None]) @ inputs.transpose(0, 1)).transpose(0, 1).to(inputs.dtype)
+        if bool((state.weight > 0).any()):  # an earlier part of the clip
+            summary = summary + (past / weight)[..., None] * state.weighted
+        ends, total, top = last((summary, weight, largest), lengths)
+        return summary, PoolState(ends * total[:, None], total, top)
 
     def _score(self, inputs: Float[Tensor, "B H"], state: PoolState) -> Float[Tensor, " B"]:
         if self.score is None:  # the mean: all scores are equal

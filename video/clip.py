@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,8 +23,20 @@ from saccade.videos.augment import rotations
 from saccade.videos.config import VideoFacts
 from saccade.videos.recordings import UNKNOWN, Clips
 
-ClipEpisode = Episode[Inputs, Masks | None, Tensor]
-"""Frames [T, B, C, H, W], dropout masks, classes [B]; `step_targets` classes [T, B] where frames have labels."""
+
+class Classes(NamedTuple):
+    """What a clip shows, and what the clip shows that was mixed into it."""
+
+    own: Tensor
+    """int64 [B]."""
+    others: Tensor | None
+    """int64 [B]; None without mixing."""
+    shares: Tensor | None
+    """Part of the clip that is the other's, [B]."""
+
+
+ClipEpisode = Episode[Inputs, Masks | None, Classes]
+"""Frames [T, B, C, H, W], dropout masks, classes; `step_targets` classes [T, B] where frames have labels."""
 
 WIDEST = 0.35
 """Largest angle by which skeletons are turned for another view, in radians."""
@@ -48,16 +61,22 @@ class ClipTask(Task[Clips, Answer]):
         frames = network_frames(batch.frames)
         inputs = frames if batch.own is None else Marked(frames, batch.own.t().to(frames.dtype))
         labels = batch.step_labels.t() if config.frames_weight and batch.step_labels is not None else None
-        return Episode(inputs, masks, batch.labels, labels, batch.lengths)
+        classes = Classes(batch.labels, batch.others, batch.shares)
+        return Episode(inputs, masks, classes, labels, batch.lengths)
 
     def loss(self, outputs: Answer, episode: ClipEpisode, config: Config) -> Loss:
         """Return the cross-entropy of each clip's last answer, plus the weighted one of the labelled frames."""
         logits, labels = last(outputs.logits, episode.lengths).float(), episode.step_targets
-        loss = F.cross_entropy(logits, episode.targets, label_smoothing=config.smoothing)
+        own, others, shares = episode.targets
+        nats = lambda classes: F.cross_entropy(  # noqa: E731
+            logits, classes, reduction="none", label_smoothing=config.smoothing
+        )
+        each = nats(own) if others is None or shares is None else torch.lerp(nats(own), nats(others), shares)
+        loss = each.mean()
         if outputs.frames is None or not isinstance(labels, Tensor):
             return Loss(loss, {})
-        each = outputs.frames.float().flatten(0, 1)
-        frames = F.cross_entropy(each, labels.flatten(), ignore_index=UNKNOWN, label_smoothing=config.smoothing)
+        seen = outputs.frames.float().flatten(0, 1)
+        frames = F.cross_entropy(seen, labels.flatten(), ignore_index=UNKNOWN, label_smoothing=config.smoothing)
         return Loss(loss + config.frames_weight * frames, {"frames_nats": frames.detach()})
 
     def metrics(self, outputs: Answer, episode: ClipEpisode, config: Config) -> dict[str, Tensor]:
@@ -65,7 +84,7 @@ class ClipTask(Task[Clips, Answer]):
         assert episode.lengths is not None
         half = (episode.lengths + 1) // 2
         return {
-            "class": episode.targets,
+            "class": episode.targets.own,
             "answer": last(outputs.logits, episode.lengths).argmax(1),
             "answer_at_half": last(outputs.logits, half).argmax(1),
             "log_probabilities": last(outputs.logits, episode.lengths).float().log_softmax(1),
@@ -100,7 +119,7 @@ class ClipTask(Task[Clips, Answer]):
 
     def health(self, outputs: Answer, episode: ClipEpisode, config: Config) -> dict[str, float]:
         """Return the accuracy of the batch."""
-        right = last(outputs.logits, episode.lengths).argmax(1) == episode.targets
+        right = last(outputs.logits, episode.lengths).argmax(1) == episode.targets.own
         return {"accuracy_percent": 100 * right.float().mean().item()}
 
     def picture(self, trace: Trace, t: int, example: int) -> Pixels:

@@ -74,7 +74,7 @@ class Reader(RecurrentCore[Inputs, Any, Masks | None, Any]):
         super().__init__()
         self.config, self.facts = config, facts
         self.encoder = build_encoder(config, facts)
-        self.core = self._cells()
+        self.core = self.cells()
         size = directions * config.hidden
         self.pool = Pool(config.pooling, size) if config.task == "clip" else None
         self.symbols = len(facts.words) + 1 if config.task == "frames" else 0
@@ -82,11 +82,13 @@ class Reader(RecurrentCore[Inputs, Any, Masks | None, Any]):
         labelled = config.task == "clip" and config.frames_weight > 0
         self.label = nn.Linear(size, len(facts.classes)) if labelled else None
 
-    def _cells(self) -> AnyCore:
-        config, features = self.config, self.config.features + self.facts.marked
+    def cells(self, inputs: int | None = None) -> AnyCore:
+        """Build a direction's recurrent layers, all of them for one direction; else the first, or one that reads it."""
+        config = self.config
+        size = config.features + self.facts.marked if inputs is None else inputs
         if config.core == "average":
-            return Average(features, config.hidden)
-        return build_core(config.core, features, config.hidden, config.layers)
+            return Average(size, config.hidden)
+        return build_core(config.core, size, config.hidden, config.layers if config.direction == "forward" else 1)
 
     def nothing_seen(self, batch_size: int) -> Seen:
         """Return the memory before the first frame."""

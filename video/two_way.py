@@ -1,11 +1,12 @@
 """A recogniser that also reads every clip from its end (Schuster & Paliwal 1997), so that it needs the whole clip."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from jaxtyping import Float, Int64
-from torch import Tensor
+from torch import Tensor, nn
 
+from saccade.recurrent.core import AnyCore
 from saccade.recurrent.sequence import Lengths
 from saccade.recurrent.unroll import unroll
 from saccade.video.config import Config
@@ -19,25 +20,28 @@ class TwoWayStep(NamedTuple):
 
     features: Float[Tensor, "*T B F"]
     h: Float[Tensor, "*T B H"]
-    keep: Float[Tensor, "*T B H"]
-    """The backward direction's dropout mask."""
+    keep: Float[Tensor, "*T B two_H"]
+    """Dropout mask of the last layer's states."""
     there: Float[Tensor, "*T B"]
     """1; 0 after a clip's end."""
 
 
 class TwoWayState(NamedTuple):
-    """Memory of the forward direction."""
+    """Memory of the first layer's forward direction."""
 
     seen: Seen
     core: Any
 
 
 class TwoWayRecogniser(Reader):
-    """Read in both directions; inputs as `Recogniser`, always the whole clip."""
+    """Read in both directions; inputs as `Recogniser`, always the whole clip. Further layers read both directions."""
 
     def __init__(self, config: Config, facts: VideoFacts) -> None:
         super().__init__(config, facts, directions=2)
-        self.backward_core = self._cells()
+        self.backward_core = self.cells()
+        size = 2 * config.hidden
+        pairs = ([self.cells(size), self.cells(size)] for _ in range(config.layers - 1))
+        self.deeper = nn.ModuleList(nn.ModuleList(pair) for pair in pairs)
 
     def initial_state(self, batch_size: int) -> TwoWayState:
         return TwoWayState(self.nothing_seen(batch_size), self.core.initial_state(batch_size))
@@ -47,11 +51,7 @@ class TwoWayRecogniser(Reader):
     ) -> tuple[TwoWayStep, TwoWayState]:
         features, seen = self.encode(inputs, state.seen, context)
         h, core = self.core(features, state.core, None)
-        keep = torch.ones_like(h)
-        if context is not None and self.training:
-            forward, keep = context.summary.chunk(2, dim=1)
-            h = h * forward
-        return TwoWayStep(features, h, keep, torch.ones_like(h[:, 0])), TwoWayState(seen, core)
+        return TwoWayStep(features, h, self._kept(h, context), torch.ones_like(h[:, 0])), TwoWayState(seen, core)
 
     def fused(
         self, inputs: Inputs, state: TwoWayState, context: Masks | None = None, lengths: Lengths = None
@@ -59,23 +59,31 @@ class TwoWayRecogniser(Reader):
         """Encode all frames at once; then take all steps of the forward direction."""
         features, seen = self.encode_all(inputs, state.seen, context, lengths)
         h, core = unroll(self.core, features, state.core, lengths=lengths)
-        keep = torch.ones_like(h[0])
+        keep = self._kept(h[0], context).expand(len(h), -1, -1)
+        return TwoWayStep(features, h, keep, torch.ones_like(h[..., 0])), TwoWayState(seen, core)
+
+    def _kept(self, h: Float[Tensor, "B H"], context: Masks | None) -> Float[Tensor, "B two_H"]:
         if context is not None and self.training:
-            forward, keep = context.summary.chunk(2, dim=1)
-            h = h * forward
-        return TwoWayStep(features, h, keep.expand_as(h), torch.ones_like(h[..., 0])), TwoWayState(seen, core)
+            return context.summary
+        return h.new_ones(len(h), 2 * h.shape[1])
 
     def readout(self, outputs: TwoWayStep, state: TwoWayState) -> Answer:
-        """Read the features from each clip's own end, and answer from both directions' states."""
+        """Read the features from each clip's own end, then both directions' states again; answer from the last ones."""
         steps, examples = outputs.there.shape
         lengths = outputs.there.sum(0).long()
         given = None if bool((lengths == steps).all()) else lengths
-        start = self.backward_core.initial_state(examples)
-        backward, _ = unroll(self.backward_core, flipped(outputs.features, lengths), start, lengths=given)
-        h = torch.cat([outputs.h, flipped(backward, lengths) * outputs.keep], dim=2)
-        if self.pool is None:
-            return self.answers(h, h)
-        return self.answers(unroll(self.pool, h, self.pool.initial_state(examples), lengths=given)[0], h)
+
+        def read(core: AnyCore, x: Tensor) -> Tensor:
+            return unroll(core, x, core.initial_state(examples), lengths=given)[0]
+
+        h = torch.cat(
+            [outputs.h, flipped(read(self.backward_core, flipped(outputs.features, lengths)), lengths)], dim=2
+        )
+        for pair in self.deeper:
+            ahead, back = cast(list[AnyCore], list(cast(nn.ModuleList, pair)))
+            h = torch.cat([read(ahead, h), flipped(read(back, flipped(h, lengths)), lengths)], dim=2)
+        h = h * outputs.keep
+        return self.answers(h if self.pool is None else read(self.pool, h), h)
 
 
 def flipped(sequence: Float[Tensor, "T B F"], lengths: Int64[Tensor, " B"]) -> Float[Tensor, "T B F"]:

@@ -64,6 +64,9 @@ class VideoData:
     stretch: float = Field(default=0.15, ge=0, le=0.5)
     """Augmentation: largest change of a bone's length, as a fraction."""
 
+    mixup: float = Field(default=0.0, ge=0, le=10)
+    """Augmentation: mix skeleton clips in pairs, each a share of Beta(mixup, mixup); 0 does not. Needs `frames`."""
+
     digits: Literal["digits", "mnist"] = "digits"
     """Source of moving digits: digits (embedded) or mnist."""
 
@@ -94,6 +97,8 @@ class VideoData:
     def _not_too_long(self) -> "VideoData":
         if self.given + self.predicted > 1000:
             raise ValueError("given and predicted frames of at most 1000 together")
+        if self.mixup and not self.frames:
+            raise ValueError("a number of frames with mixup, since clips that are mixed have one length")
         return self
 
 

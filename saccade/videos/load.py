@@ -16,7 +16,7 @@ from saccade.videos.config import VideoData, VideoFacts
 from saccade.videos.grid import SILENCE, SentenceSource, load_sentences, load_words
 from saccade.videos.joints import JOINTS, load_joints
 from saccade.videos.moving import SIDE, BouncingSource
-from saccade.videos.recordings import Augment, RecordingSource, Timing, select
+from saccade.videos.recordings import Augment, Clips, RecordingSource, Timing, select
 from saccade.videos.turning import TurningSource
 
 Task = Literal["clip", "frames", "next"]
@@ -87,6 +87,14 @@ def _change_pictures(data: VideoData) -> Augment | None:
     )
 
 
+def _change_skeletons(data: VideoData) -> Augment:
+    def change(clips: Clips, seed: int, step: int) -> Clips:
+        clips = augment.skeletons(clips, seed, step, turn=data.turn, stretch=data.stretch)
+        return augment.mixed(clips, seed, step, strength=data.mixup) if data.mixup else clips
+
+    return change
+
+
 def _joints(data: VideoData, path: Path, seed: int) -> RecordingSource[VideoFacts]:
     found = load_joints(path, data.same_size)
     people = found.subjects.unique()
@@ -95,11 +103,7 @@ def _joints(data: VideoData, path: Path, seed: int) -> RecordingSource[VideoFact
     validation, train = (select(found.train, chosen.nonzero()[:, 0]) for chosen in (mine, ~mine))
     facts = VideoFacts("clip", "joints", JOINTS, 1, 3, found.classes)
     timing = Timing(0, data.speed, TRIM, data.frames) if data.augment else Timing(frames=data.frames)
-    change: Augment | None = None
-    if data.augment:
-        change = lambda clips, seed, step: augment.skeletons(  # noqa: E731
-            clips, seed, step, turn=data.turn, stretch=data.stretch
-        )
+    change = _change_skeletons(data) if data.augment else None
     source = RecordingSource(train, {"validation": validation, "test": found.test}, facts, seed, timing, change)
     source.remarks = found.left_out
     return source

@@ -35,6 +35,10 @@ class Clips(NamedTuple):
     """Sentence of each clip, int64 [B, S]; `UNKNOWN` after its end."""
     own: Tensor | None = None
     """The frames of a clip that are marked as its own, among frames around them, bool [B, T]."""
+    others: Tensor | None = None
+    """Class of the clip that was mixed into each clip, int64 [B]."""
+    shares: Tensor | None = None
+    """Part of each clip that is the other's, float32 [B]."""
 
 
 class Recordings(NamedTuple):

@@ -12,16 +12,17 @@ from torch import Tensor
 
 from saccade.errors import InputError
 from saccade.pipeline.config import AnyRun, Run
-from saccade.pipeline.contract import AnyEpisode
+from saccade.pipeline.contract import AnyEpisode, Episode
 from saccade.pipeline.evaluate.evaluate import unrolled
 from saccade.pipeline.session import train_run
 from saccade.pipeline.train.loop import Learner
 from saccade.pipeline.trained import AnyTrained, open_trained
 from saccade.recurrent.tree import named_tensors, take
 from saccade.recurrent.unroll import unroll
-from saccade.video.clip import network_frames, other_views
+from saccade.video.clip import Classes, network_frames, other_views
 from saccade.video.config import SPEC, Config
 from saccade.video.forecaster import Given
+from saccade.video.reader import Answer
 from saccade.video.recogniser import build_recogniser, draw_masks
 from saccade.video.system import SYSTEM
 from saccade.video.watcher import Watcher
@@ -32,7 +33,7 @@ TRAIN = replace(SPEC.train, epochs=2, batch_size=16, precision="fp32", threads=1
 SMALL: dict[str, Any] = {"hidden": 16, "features": 12, "width": 4, "channels": 4}
 KINDS: dict[str, dict[str, Any]] = {
     "clip": {"task": "clip"},
-    "clip-both": {"task": "clip", "direction": "both", "encoder": "components", "components": 8},
+    "clip-both": {"task": "clip", "direction": "both", "layers": 2, "encoder": "components", "components": 8},
     "clip-views": {"task": "clip", "direction": "both", "views": 1},
     "frames": {"task": "frames"},
     "next-convlstm": {"task": "next", "network": "convlstm"},
@@ -81,6 +82,19 @@ def test_an_answer_of_several_views_is_their_mean(networks: dict[str, AnyTrained
     metrics, _ = network.evaluate("test")
     assert metrics["accuracy_percent"] == pytest.approx(100 * right)
     assert metrics["one_view_accuracy_percent"] == pytest.approx(100 * alone)
+
+
+def test_a_mixed_clip_counts_for_both_its_classes() -> None:
+    logits = torch.randn(5, 3, 4)
+    own, others, shares = torch.tensor([0, 1, 2]), torch.tensor([3, 1, 0]), torch.tensor([0.25, 0.5, 1.0])
+    episode = Episode(torch.zeros(5, 3, 1), None, Classes(own, others, shares))
+    found = SYSTEM.loss(Answer(logits, None), episode, Config()).total
+    surprise = -logits[-1].log_softmax(1)
+    each = [
+        (1 - s) * surprise[n, a] + s * surprise[n, b]
+        for n, (a, b, s) in enumerate(zip(own, others, shares, strict=True))
+    ]
+    torch.testing.assert_close(found, torch.stack(each).mean())
 
 
 def test_skeletons_are_seen_from_both_sides() -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from saccade.errors import InputError
-from saccade.videos.augment import pictures, rotations, skeletons, stretched
+from saccade.videos.augment import mixed, pictures, rotations, skeletons, stretched
 from saccade.videos.config import VideoData, VideoFacts
 from saccade.videos.grid import load_sentences, load_words, parted
 from saccade.videos.joints import BODY, BONES, JOINTS, ROOT, load_joints, sized, smoothed
@@ -145,6 +145,21 @@ def test_skeletons_are_resampled_to_a_number_of_frames() -> None:
     for clips in (source.held_out("test"), source.batch(0, 1)):
         torch.testing.assert_close(clips.frames[0, :, 0, 0], torch.linspace(0, 4, 9))
         assert clips.lengths.tolist() == [9]
+
+
+def test_mixed_clips_are_between_two_and_say_how_much() -> None:
+    joints, labels = torch.randn(40, 3, JOINTS, 3), torch.arange(40)
+    clips = mixed(Clips(joints, torch.full((40,), 3), labels), 0, 5, strength=0.3)
+    assert clips.others is not None and clips.shares is not None
+    expected = (1 - clips.shares[:, None, None, None]) * joints + clips.shares[:, None, None, None] * joints[
+        clips.others
+    ]
+    torch.testing.assert_close(clips.frames, expected)
+    assert clips.others.sort().values.equal(labels) and clips.shares.min() >= 0 and clips.shares.max() <= 1
+    many = mixed(Clips(torch.zeros(4000, 1, JOINTS, 3), torch.ones(4000), torch.zeros(4000)), 0, 0, strength=0.3).shares
+    assert many is not None
+    assert many.mean() == pytest.approx(0.5, abs=0.02)
+    assert many.var() == pytest.approx(1 / (4 * (2 * 0.3 + 1)), abs=0.01)  # of Beta(a, a)
 
 
 def test_bodies_get_one_size() -> None:

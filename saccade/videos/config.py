@@ -1,6 +1,6 @@
 """Settings and facts of video data. Torch-free."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic.dataclasses import dataclass
@@ -114,6 +114,8 @@ Name = Annotated[str, AfterValidator(_printable)]
 @dataclass(frozen=True, config=STRICT)
 class VideoFacts(Facts):
     """The clips of a run: size of a frame, classes, and the task that they are for."""
+
+    added: ClassVar[frozenset[str]] = frozenset({"marked"})
 
     task: Literal["clip", "frames", "next"]
     """The task."""

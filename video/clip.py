@@ -25,7 +25,7 @@ from saccade.videos.recordings import UNKNOWN, Clips
 
 
 class Classes(NamedTuple):
-    """What a clip shows, and what the clip shows that was mixed into it."""
+    """The class of a clip, and of the clip that was mixed into it."""
 
     own: Tensor
     """int64 [B]."""

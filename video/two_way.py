@@ -20,8 +20,8 @@ class TwoWayStep(NamedTuple):
 
     features: Float[Tensor, "*T B F"]
     h: Float[Tensor, "*T B H"]
-    keep: Float[Tensor, "*T B two_H"]
-    """Dropout mask of the last layer's states."""
+    keep: Float[Tensor, "*T B two_H"] | None
+    """Dropout mask of the last layer's states; None without."""
     there: Float[Tensor, "*T B"]
     """1; 0 after a clip's end."""
 
@@ -51,7 +51,8 @@ class TwoWayRecogniser(Reader):
     ) -> tuple[TwoWayStep, TwoWayState]:
         features, seen = self.encode(inputs, state.seen, context)
         h, core = self.core(features, state.core, None)
-        return TwoWayStep(features, h, self._kept(h, context), torch.ones_like(h[:, 0])), TwoWayState(seen, core)
+        keep = context.summary if context is not None and self.training else None
+        return TwoWayStep(features, h, keep, torch.ones_like(h[:, 0])), TwoWayState(seen, core)
 
     def fused(
         self, inputs: Inputs, state: TwoWayState, context: Masks | None = None, lengths: Lengths = None
@@ -59,13 +60,8 @@ class TwoWayRecogniser(Reader):
         """Encode all frames at once; then take all steps of the forward direction."""
         features, seen = self.encode_all(inputs, state.seen, context, lengths)
         h, core = unroll(self.core, features, state.core, lengths=lengths)
-        keep = self._kept(h[0], context).expand(len(h), -1, -1)
+        keep = context.summary.expand(len(h), -1, -1) if context is not None and self.training else None
         return TwoWayStep(features, h, keep, torch.ones_like(h[..., 0])), TwoWayState(seen, core)
-
-    def _kept(self, h: Float[Tensor, "B H"], context: Masks | None) -> Float[Tensor, "B two_H"]:
-        if context is not None and self.training:
-            return context.summary
-        return h.new_ones(len(h), 2 * h.shape[1])
 
     def readout(self, outputs: TwoWayStep, state: TwoWayState) -> Answer:
         """Read the features from each clip's own end, then both directions' states again; answer from the last ones."""
@@ -82,7 +78,7 @@ class TwoWayRecogniser(Reader):
         for pair in self.deeper:
             ahead, back = cast(list[AnyCore], list(cast(nn.ModuleList, pair)))
             h = torch.cat([read(ahead, h), flipped(read(back, flipped(h, lengths)), lengths)], dim=2)
-        h = h * outputs.keep
+        h = h if outputs.keep is None else h * outputs.keep
         return self.answers(h if self.pool is None else read(self.pool, h), h)
 
 

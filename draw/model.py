@@ -24,6 +24,7 @@ from saccade.draw.windows import WholeReader, WholeWriter, WindowReader, WindowW
 from saccade.images.config import Shape
 from saccade.recurrent.cells import LSTM, CoreState, LSTMState, build_core, hidden_of
 from saccade.recurrent.core import AnyCore, RecurrentCore
+from saccade.recurrent.sequence import Lengths
 from saccade.recurrent.shared_weights import affine
 from saccade.recurrent.tree import map_tensors, named_tensors
 
@@ -198,12 +199,14 @@ class Draw(RecurrentCore[Tensor, State, Prepared, Step]):
         mu, log_sigma = both.split(self.latent, dim=1)
         return mu, log_sigma.clamp(-LARGEST_LOG_SIGMA, LARGEST_LOG_SIGMA)
 
-    def fused(self, inputs: Float[Tensor, "T B Z"], state: State, context: Prepared) -> tuple[Step, State] | None:
+    def fused(
+        self, inputs: Float[Tensor, "T B Z"], state: State, context: Prepared, lengths: Lengths = None
+    ) -> tuple[Step, State] | None:
         """Take all steps at once, for windows and one LSTM in encoder and decoder: see `saccade.draw.fused_forward`."""
         x, label = context
         read, write = self.read, self.generator.write
         encoder, decoder = self.encoder.core, self.generator.decoder.core
-        if not (isinstance(read, WindowReader) and isinstance(write, WindowWriter)):
+        if lengths is not None or not (isinstance(read, WindowReader) and isinstance(write, WindowWriter)):
             return None
         if not (isinstance(encoder, LSTM) and isinstance(decoder, LSTM)) or inputs.requires_grad or x.requires_grad:
             return None

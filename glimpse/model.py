@@ -27,6 +27,7 @@ from saccade.images.config import Shape
 from saccade.recurrent.cells import CoreState, build_core, hidden_of
 from saccade.recurrent.core import AnyCore, RecurrentCore
 from saccade.recurrent.gaussian_window import Window, read_window
+from saccade.recurrent.sequence import Lengths
 from saccade.recurrent.shared_weights import affine
 from saccade.recurrent.tree import count, map_tensors, take
 
@@ -121,13 +122,17 @@ class RAM(RecurrentCore[GlimpseInputs, State, PreparedImages | Tensor, Any]):
         return step, core_state if origin is None else MovingState(core_state, location)
 
     def fused(
-        self, inputs: GlimpseInputs, state: State, context: PreparedImages | Float[Tensor, "B C H W"]
+        self,
+        inputs: GlimpseInputs,
+        state: State,
+        context: PreparedImages | Float[Tensor, "B C H W"],
+        lengths: Lengths = None,
     ) -> tuple[tuple[GlimpseStep, Float[Tensor, "B K"]], State] | None:
         """With a greedy baseline in training, return beside the steps the answer at the locations of the policy's mean.
 
         None otherwise.
         """
-        if self.config.baseline != "greedy" or not torch.is_grad_enabled():
+        if lengths is not None or self.config.baseline != "greedy" or not torch.is_grad_enabled():
             return None
         with torch.no_grad():
             mean_inputs = inputs._replace(noise=torch.zeros_like(inputs.noise))

@@ -19,7 +19,7 @@ from saccade.recurrent.cells import GRU, LSTM, CoreState, HiddenState, LSTMState
 from saccade.recurrent.core import RecurrentCore
 from saccade.recurrent.fused_lstm import Weights, lstm_steps
 from saccade.recurrent.layer_norm_lstm import DroppedInputs, LayerNormLSTM
-from saccade.recurrent.sequence import last
+from saccade.recurrent.sequence import Lengths, last
 from saccade.recurrent.shared_weights import compute_type
 from saccade.recurrent.tree import map_tensors
 from saccade.recurrent.unroll import unroll
@@ -160,7 +160,9 @@ class Sketch(RecurrentCore[PenInputs, PenState, Prepared, Step]):
         y = in_full(self.output, h)  # y_i = W_y h_i + b_y
         return Step(y, context.mu, context.log_variance), PenState(torch.zeros_like(state.fresh), after)
 
-    def fused(self, inputs: PenInputs, state: PenState, context: Prepared) -> tuple[Step, PenState] | None:
+    def fused(
+        self, inputs: PenInputs, state: PenState, context: Prepared, lengths: Lengths = None
+    ) -> tuple[Step, PenState] | None:
         """Take all steps at once; z's product with the weights is formed once. None for a GRU."""
         before = self._state(state, context)
         if isinstance(self.decoder, GRU) or not isinstance(before, LSTMState):
@@ -168,7 +170,7 @@ class Sketch(RecurrentCore[PenInputs, PenState, Prepared, Step]):
         hs, cs = self._steps(inputs, before, context.features)
         shape = (len(hs), -1, -1)
         step = Step(in_full(self.output, hs), context.mu.expand(shape), context.log_variance.expand(shape))
-        return step, PenState(torch.zeros_like(state.fresh), LSTMState(hs[-1], cs[-1]))
+        return step, PenState(torch.zeros_like(state.fresh), last(LSTMState(hs, cs), lengths))
 
     def _steps(self, inputs: PenInputs, before: LSTMState, features: Tensor) -> tuple[Tensor, Tensor]:
         cell = self.decoder

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from saccade.recurrent.cells import HiddenState, LSTMState, hidden_of
 from saccade.recurrent.core import RecurrentCore
+from saccade.recurrent.sequence import Lengths
 from saccade.recurrent.shared_weights import affine, compute_type
 from saccade.recurrent.soft_attention import AdditiveAttention, Attended, DotProductAttention, Memory
 from saccade.recurrent.unroll import unroll
@@ -121,9 +122,12 @@ class EncoderDecoder(RecurrentCore[Words, DecoderState, Read, Any]):
         entered = self.enter(inputs.previous, inputs.kept)
         return self.decoder((entered, inputs.target, inputs.kept_vector), begin(state, context), context)
 
-    def fused(self, inputs: Words, state: DecoderState, context: Read) -> tuple[Step, DecoderState]:
+    def fused(
+        self, inputs: Words, state: DecoderState, context: Read, lengths: Lengths = None
+    ) -> tuple[Step, DecoderState]:
         entered = self.enter(inputs.previous, inputs.kept)  # of all steps at once
-        return unroll(self.decoder, (entered, inputs.target, inputs.kept_vector), begin(state, context), context)
+        given = (entered, inputs.target, inputs.kept_vector)
+        return unroll(self.decoder, given, begin(state, context), context, lengths=lengths)
 
     def readout(self, outputs: Step, state: DecoderState) -> Written:
         """Judge the true symbols, all steps at once, the padding left out."""

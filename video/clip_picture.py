@@ -10,7 +10,7 @@ from saccade.pipeline.animate.belief_chart import (
     verdict,
 )
 from saccade.pipeline.animate.page import Box, Page, Pixels
-from saccade.pipeline.animate.palette import BELIEF, QUIET, RIGHT
+from saccade.pipeline.animate.palette import BELIEF, INK, QUIET, RIGHT
 from saccade.pipeline.contract import Trace
 from saccade.video.panels import caption, curves, frame_panel, strip
 from saccade.videos.config import VideoFacts
@@ -58,8 +58,13 @@ def picture(trace: Trace, t: int, example: int) -> Pixels:
     verdict(page, WIDTH - MARGIN, TITLE_BASELINE - 8, belief)
     frame_panel(page, PANEL, frames, step, facts)
     bars(page, CHART, belief)
-    caption(page, "the frames so far, and the probability of the answer after each", MARGIN, 374, STRIP.width)
+    own = trace.batch.own
+    said = "" if own is None else "; the clip's own frames are underlined"
+    caption(page, f"the frames so far, and the probability of the answer after each{said}", MARGIN, 374, STRIP.width)
     strip(page, STRIP, frames, step, facts)
+    for frame in [] if own is None else own[example, :length].nonzero()[:, 0].tolist():
+        left, right = (round(STRIP.left + STRIP.width * at / length) for at in (frame, frame + 1))
+        page.fill(Box(left, STRIP.top + STRIP.height + 3, right - left, 4), INK)
     answer = int(probabilities[step].argmax())
     lines = [answer] if truth in (None, answer) else [answer, truth]
     colours = [RIGHT if answer == truth else BELIEF, QUIET]

@@ -39,6 +39,9 @@ class Config:
     components: int = Field(default=64, ge=1, le=4096)
     """Clip and frames: number of principal components."""
 
+    span: int = Field(default=1, ge=1, le=50)
+    """Clip, skeletons: frames over which a joint's movement is measured, besides that since the frame before."""
+
     width: int = Field(default=16, ge=1, le=512)
     """Channels of the convolutional network's first layer; each further layer has as many more."""
 
@@ -50,6 +53,13 @@ class Config:
 
     smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Clip and frames: label smoothing."""
+
+    frames_weight: float = Field(default=0.0, ge=0, le=100)
+    """Clip: weight of the loss of each frame's own label beside the clip's; needs marked data."""
+
+    views: int = Field(default=0, ge=0, le=16)
+    """Clip: further views of every clip in an evaluation, whose probabilities are averaged with the clip's own:
+    skeletons turned to either side, pictures mirrored (1)."""
 
     ctc_weight: float = Field(default=0.5, ge=0, le=100)
     """Frames: weight of the sentence's loss (CTC) beside the frames' loss."""
@@ -88,6 +98,8 @@ class Config:
             raise ValueError("an odd kernel")
         if self.core == "average" and (self.direction == "both" or self.layers > 1):
             raise ValueError("direction forward and 1 layer with core average, which has no recurrence")
+        if self.views % 2 and self.views > 1:
+            raise ValueError("an even number of views, to either side, or 1")
         if self.task == "clip" and self.core == "average" and self.pooling == "last":
             raise ValueError("pooling mean or attention with core average: its last frame alone is no average")
         return self

@@ -13,9 +13,11 @@ from saccade.recurrent.sequence import masked_mean, masked_sum
 from saccade.video.clip import network_frames
 from saccade.video.config import Config
 from saccade.video.frames_picture import picture
-from saccade.video.recogniser import Answer, Masks, Recogniser, TwoWayRecogniser, build_recogniser, draw_masks
+from saccade.video.reader import Answer, Masks
+from saccade.video.recogniser import Recogniser, build_recogniser, draw_masks
 from saccade.video.sentence import BLANK, beam_search, error_counts, greedy
 from saccade.video.task import Task
+from saccade.video.two_way import TwoWayRecogniser
 from saccade.videos.config import VideoFacts
 from saccade.videos.recordings import UNKNOWN, Clips
 
@@ -78,9 +80,9 @@ class FramesTask(Task[Clips, Answer]):
             found[f"wrong_{name}"] = torch.tensor(error_counts(truths, sentences))
         return found
 
-    def report(self, results: Mapping[str, Tensor], config: Config) -> Record:
+    def report(self, results: Mapping[str, Mapping[str, Tensor]], config: Config) -> Record:
         """Return accuracies of frames and word error rates, in percent."""
-        sums = {name: int(values.sum()) for name, values in results.items()}
+        sums = {name: int(values.sum()) for name, values in results["main"].items()}
         greedy_rate, beam_rate = (100 * sums[f"wrong_{name}"] / max(1, sums["words"]) for name in ("greedy", "beam"))
         return {
             "word_error_percent": beam_rate,
@@ -88,7 +90,7 @@ class FramesTask(Task[Clips, Answer]):
             "greedy_word_error_percent": greedy_rate,
             "frame_accuracy_percent": 100 * sums["right"] / sums["frames"],
             "word_frame_accuracy_percent": 100 * sums["right_spoken"] / max(1, sums["spoken"]),
-            "sentences_right_percent": 100 * (results["wrong_beam"] == 0).double().mean().item(),
+            "sentences_right_percent": 100 * (results["main"]["wrong_beam"] == 0).double().mean().item(),
         }
 
     def health(self, outputs: Answer, episode: FramesEpisode, config: Config) -> dict[str, float]:

@@ -73,18 +73,19 @@ class NextTask(Task[Sequences, Forecast]):
             found["place_error"] = place_errors(outputs.found.place[given:], episode.targets[:, given:])
         return found
 
-    def report(self, results: Mapping[str, Tensor], config: Config) -> Record:
+    def report(self, results: Mapping[str, Mapping[str, Tensor]], config: Config) -> Record:
         """Return the squared error a frame, by frame too; SSIM and PSNR; the places' error in pixels."""
-        by_frame = results["squared_error"].double().mean(0)
+        measured = results["main"]
+        by_frame = measured["squared_error"].double().mean(0)
         report = {
             "mse": by_frame.mean().item(),
-            "ssim": results["ssim"].double().mean().item(),
-            "psnr": results["psnr"].double().mean().item(),
-            "mse_of_repeating_the_last_frame": results["repeating"].double().mean().item(),
+            "ssim": measured["ssim"].double().mean().item(),
+            "psnr": measured["psnr"].double().mean().item(),
+            "mse_of_repeating_the_last_frame": measured["repeating"].double().mean().item(),
             "mse_by_frame": by_frame.tolist(),
         }
-        if "place_error" in results:
-            report["place_error_pixels"] = results["place_error"].double().mean().item()
+        if "place_error" in measured:
+            report["place_error_pixels"] = measured["place_error"].double().mean().item()
         return report
 
     def health(self, outputs: Forecast, episode: NextEpisode, config: Config) -> dict[str, float]:

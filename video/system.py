@@ -57,9 +57,13 @@ class VideoSystem(System[VideoData, Config, Tree, VideoFacts, Tree]):
         """Measure each clip, as the task does."""
         return TASKS[config.task].metrics(outputs, episode, config)
 
+    def replays(self, outputs: Tree, episode: AnyEpisode, config: Config) -> dict[str, AnyEpisode]:
+        """Return the task's further episodes of an evaluation."""
+        return TASKS[config.task].replays(outputs, episode, config)
+
     def report(self, results: Mapping[str, Mapping[str, Tensor]], config: Config) -> Record:
         """Return the task's part of metrics.json."""
-        return TASKS[config.task].report(results["main"], config)
+        return TASKS[config.task].report(results, config)
 
     def health(self, outputs: Tree, episode: AnyEpisode, config: Config) -> dict[str, float]:
         """Return the task's scalars for the training log."""

@@ -37,9 +37,13 @@ class Task(ABC, Generic[BatchT, OutputT]):
     def metrics(self, outputs: OutputT, episode: AnyEpisode, config: Config) -> dict[str, Tensor]:
         """Measure each example [B, ...]."""
 
+    def replays(self, outputs: OutputT, episode: AnyEpisode, config: Config) -> dict[str, AnyEpisode]:
+        """Return further episodes of an evaluation."""
+        return {}
+
     @abstractmethod
-    def report(self, results: Mapping[str, Tensor], config: Config) -> Record:
-        """Return the task's part of metrics.json."""
+    def report(self, results: Mapping[str, Mapping[str, Tensor]], config: Config) -> Record:
+        """Return the task's part of metrics.json, from the main episodes' measures and those of replays."""
 
     @abstractmethod
     def health(self, outputs: OutputT, episode: AnyEpisode, config: Config) -> dict[str, float]:

@@ -19,7 +19,8 @@ from saccade.recurrent.tree import Tree, map_tensors
 from saccade.recurrent.unroll import unroll
 from saccade.video.clip import network_frames
 from saccade.video.config import Config
-from saccade.video.recogniser import Answer, Recogniser
+from saccade.video.reader import Answer
+from saccade.video.recogniser import Recogniser
 from saccade.video.sentence import merged
 from saccade.videos.config import VideoFacts
 from saccade.videos.files import Box, cropped, fitted, read_frames
@@ -125,9 +126,11 @@ class Watcher(Trained[Config, Tree, VideoFacts]):
 
     def _causal(self) -> Recogniser:
         """Return the network, if it can answer while frames arrive."""
-        if isinstance(self.core, Recogniser) and self.facts.kind == "pictures":
+        if isinstance(self.core, Recogniser) and self.facts.kind == "pictures" and not self.facts.marked:
             return self.core
         task, kind = self.config.task, self.facts.kind
         found = "one that reads both ways" if task != "next" and kind == "pictures" else f"one for {task} of {kind}"
+        if self.facts.marked:
+            found = "one that needs to be told which frames are a word's"
         do = "train one with --task clip or frames, --direction forward, on pictures"
         raise InputError("a network that answers while frames arrive", found, do)

@@ -17,7 +17,7 @@ import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from saccade.errors import InputError, closest
 from saccade.json_types import Values
@@ -38,6 +38,9 @@ class Facts:
 
     A subclass is a frozen pydantic dataclass (`config=STRICT`): run.json may come from a stranger.
     """
+
+    added: ClassVar[frozenset[str]] = frozenset()
+    """Names of facts that older runs lack; each has a default."""
 
     def describe(self) -> dict[str, str]:
         """Return rows for the model card: what the data is, in words."""

@@ -13,11 +13,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from saccade.recurrent.core import AnyCore, RecurrentCore
+from saccade.recurrent.fused_gru import GRUWeights, gru_steps
 from saccade.recurrent.fused_lstm import Weights, lstm_steps
 from saccade.recurrent.gru_gates import gru_gates
 from saccade.recurrent.lstm_gates import lstm_gates
+from saccade.recurrent.sequence import Lengths, last
 from saccade.recurrent.shared_weights import affine, compute_type
 from saccade.recurrent.tree import Tree
+from saccade.recurrent.unroll import unroll
 
 Kind = Literal["rnn", "lstm", "gru"]
 
@@ -121,14 +124,14 @@ class LSTM(_Cell[nn.LSTMCell, LSTMState]):
         return h, LSTMState(h, c)
 
     def fused(
-        self, inputs: Float[Tensor, "T B I"], state: LSTMState, context: object = None
+        self, inputs: Float[Tensor, "T B I"], state: LSTMState, context: object = None, lengths: Lengths = None
     ) -> tuple[Float[Tensor, "T B H"], LSTMState]:
         """Take all steps at once: see `saccade.recurrent.fused_lstm`."""
         cell = self.cell
         constant = (cell.bias_ih + cell.bias_hh)[None]
         weights = Weights(cell.weight_ih, cell.weight_hh, constant, state.h, state.c)
         hs, cs = lstm_steps(inputs, weights, compute_type(cell.weight_hh))
-        return hs, LSTMState(hs[-1], cs[-1])
+        return hs, last(LSTMState(hs, cs), lengths)
 
 
 class GRU(_Cell[nn.GRUCell, HiddenState]):
@@ -157,6 +160,15 @@ class GRU(_Cell[nn.GRUCell, HiddenState]):
         h = gru_gates(entered, affine((state.h,), (self.cell.weight_hh,), (self.cell.bias_hh,)), state.h)
         return h, HiddenState(h)
 
+    def fused(
+        self, inputs: Float[Tensor, "T B I"], state: HiddenState, context: object = None, lengths: Lengths = None
+    ) -> tuple[Float[Tensor, "T B H"], HiddenState]:
+        """Take all steps at once: see `saccade.recurrent.fused_gru`."""
+        cell = self.cell
+        weights = GRUWeights(cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh, state.h)
+        hs = gru_steps(inputs, weights, compute_type(cell.weight_hh))
+        return hs, HiddenState(last(hs, lengths))
+
 
 class Stacked(RecurrentCore[Any, tuple[Tree, ...], Any, Any]):
     """A stack of cores, each with its own weights: a layer's output is the next one's input.
@@ -184,6 +196,16 @@ class Stacked(RecurrentCore[Any, tuple[Tree, ...], Any, Any]):
         states: list[Tree] = []
         for layer, before in zip(self._cores, state, strict=True):
             inputs, after = layer(inputs, before, context)
+            states.append(after)
+        return inputs, tuple(states)
+
+    def fused(
+        self, inputs: Tree, state: tuple[Tree, ...], context: Any = None, lengths: Lengths = None
+    ) -> tuple[Tree, tuple[Tree, ...]]:
+        """Take all steps of a layer before the next one's."""
+        states: list[Tree] = []
+        for layer, before in zip(self._cores, state, strict=True):
+            inputs, after = unroll(layer, inputs, before, context, lengths=lengths)
             states.append(after)
         return inputs, tuple(states)
 

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from torch import Tensor, nn
 
+from saccade.recurrent.sequence import Lengths
 from saccade.recurrent.tree import Tree, map_tensors
 
 Inputs = TypeVar("Inputs", bound=Tree)
@@ -47,16 +48,20 @@ class RecurrentCore(nn.Module, Generic[Inputs, State, Context, Output]):
         """
         return context
 
-    def fused(self, inputs: Inputs, state: State, context: Context) -> tuple[Output, State] | None:
+    def fused(
+        self, inputs: Inputs, state: State, context: Context, lengths: Lengths = None
+    ) -> tuple[Output, State] | None:
         """Take all steps at once, if the core has a faster way than stepping; the same result up to rounding.
 
         Args:
             inputs: every leaf [T, B, ...].
             state: before the first step.
             context: as `prepare` returned it.
+            lengths: steps of each example, int64 [B]; the inputs are 0 from its end on. None: all T.
 
         Returns:
-            The stacked outputs [T, B, ...] and the last state; None, the default, where the core must be stepped.
+            The stacked outputs [T, B, ...], whatever they are after an example's end, and each example's state after
+            its own last step; None, the default, where the core must be stepped.
         """
         return None
 

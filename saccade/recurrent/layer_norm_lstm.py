@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from saccade.recurrent.cells import LSTMState
 from saccade.recurrent.core import RecurrentCore
 from saccade.recurrent.fused_lstm import Weights, lstm_steps
+from saccade.recurrent.sequence import Lengths, last
 from saccade.recurrent.shared_weights import affine, compute_type
 
 EPSILON = 1e-5
@@ -71,11 +72,11 @@ class LayerNormLSTM(RecurrentCore[DroppedInputs, LSTMState, object, Tensor]):
         return h, LSTMState(h, c)
 
     def fused(
-        self, inputs: DroppedInputs, state: LSTMState, context: object = None
+        self, inputs: DroppedInputs, state: LSTMState, context: object = None, lengths: Lengths = None
     ) -> tuple[Float[Tensor, "T B H"], LSTMState]:
         """Take all steps at once: see `saccade.recurrent.fused_lstm`."""
         hs, cs = self.steps(inputs, self.weight_ih.new_zeros(1, 4 * self.output_size), state)
-        return hs, LSTMState(hs[-1], cs[-1])
+        return hs, last(LSTMState(hs, cs), lengths)
 
     def steps(
         self, inputs: DroppedInputs, constant: Float[Tensor, "_ four_H"], state: LSTMState

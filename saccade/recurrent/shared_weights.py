@@ -57,7 +57,9 @@ class _Tape:
         gradients = self.gradients if len(steps) == len(self.inputs) else self.gradients[steps]
         dy = gradients.flatten(0, 1)  # [T*B, O]
         columns = zip(*(self.inputs[step] for step in steps), strict=True)
-        weight_gradients = [dy.t() @ torch.cat(column) for column in columns]
+        weight_gradients = [
+            dy.t() @ (torch.cat(column) if len(steps) > 1 else next(iter(column))) for column in columns
+        ]
         self.gradients, self.backward_pass = torch.empty(0), -1
         self.steps.clear()
         return weight_gradients, sum_rows(dy)

@@ -25,7 +25,7 @@ def unroll(
     """Step `core` along the first axis of `inputs`.
 
     With `lengths`, an example of a padded batch gives what it gives alone: from its end on its state is held and its
-    outputs are 0, and what its inputs hold there does not matter, NaN included. The core is then always stepped.
+    outputs are 0, and what its inputs hold there does not matter, NaN included.
 
     Args:
         inputs: every leaf [T, B, ...].
@@ -54,8 +54,8 @@ def unroll(
     with shared_weights():
         prepared = core.prepare(context)
         fused = None
-        if running is None and detach_every is None and on_state is None:
-            fused = core.fused(inputs, state, prepared)
+        if detach_every is None and on_state is None:
+            fused = core.fused(inputs, state, prepared, lengths)
         outputs, state = fused or _stepped(core, inputs, state, prepared, running, detach_every, on_state)
         if running is None:
             return core.readout(outputs, state), state

@@ -4,9 +4,10 @@ A clip is changed in the same way in all its frames, by numbers that depend on t
 """
 
 import torch
+from scipy.special import betaincinv
 from torch import Tensor
 
-from saccade.pipeline.data.seeded_random import integers
+from saccade.pipeline.data.seeded_random import integers, permutation
 from saccade.videos.joints import BONES, ROOT
 from saccade.videos.recordings import FINE, Clips
 
@@ -59,6 +60,23 @@ def skeletons(clips: Clips, seed: int, step: int, *, turn: float, stretch: float
     frames = stretched(clips.frames, factors) * (1 + stretch * drawn[:, 2])[:, None, None, None]
     rotation = rotations(turn * drawn[:, 0], PITCH * turn * drawn[:, 1])
     return clips._replace(frames=torch.einsum("btjc,bdc->btjd", frames, rotation))
+
+
+def mixed(clips: Clips, seed: int, step: int, *, strength: float) -> Clips:
+    """Mix every clip with another one of the batch (Zhang et al. 2018, mixup); all have one length.
+
+    Args:
+        clips: joints [B, T, J, 3].
+        seed: the run's.
+        step: the batch's number.
+        strength: alpha of Beta(alpha, alpha), from which the other's share is drawn; small: mostly near 0 or 1.
+    """
+    size = len(clips.frames)
+    others = permutation(seed, "clip partners", step, size)
+    drawn = (integers(seed, "clip shares", step, size, [FINE])[:, 0].double() + 0.5) / FINE
+    shares = torch.from_numpy(betaincinv(strength, strength, drawn.numpy())).float()
+    frames = torch.lerp(clips.frames, clips.frames[others], shares[:, None, None, None])
+    return clips._replace(frames=frames, others=clips.labels[others], shares=shares)
 
 
 def stretched(joints: Tensor, factors: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Settings and facts of video data. Torch-free."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 from pydantic.dataclasses import dataclass
@@ -29,6 +29,15 @@ class VideoData:
     context: int = Field(default=2, ge=0, le=20)
     """Frames before and after a word's given boundaries (grid, single words)."""
 
+    mark: bool = False
+    """Tell the network which frames are the word's own, and which are context (grid, single words)."""
+
+    frames: int = Field(default=0, ge=0, le=1000)
+    """Frames to which every skeleton clip is resampled; 0 leaves each as long as it is."""
+
+    same_size: bool = False
+    """Scale every skeleton clip so that all bodies have one size."""
+
     parts: int = Field(default=0, ge=0, le=1_000_000)
     """Number of epochs, at the beginning, that train on parts of sentences (grid): single words, then pairs, then
     triples, each with `context` frames on both sides."""
@@ -54,6 +63,9 @@ class VideoData:
 
     stretch: float = Field(default=0.15, ge=0, le=0.5)
     """Augmentation: largest change of a bone's length, as a fraction."""
+
+    mixup: float = Field(default=0.0, ge=0, le=10)
+    """Augmentation: mix skeleton clips in pairs, each a share of Beta(mixup, mixup); 0 does not. Needs `frames`."""
 
     digits: Literal["digits", "mnist"] = "digits"
     """Source of moving digits: digits (embedded) or mnist."""
@@ -85,6 +97,8 @@ class VideoData:
     def _not_too_long(self) -> "VideoData":
         if self.given + self.predicted > 1000:
             raise ValueError("given and predicted frames of at most 1000 together")
+        if self.mixup and not self.frames:
+            raise ValueError("a number of frames with mixup, since clips that are mixed have one length")
         return self
 
 
@@ -100,6 +114,8 @@ Name = Annotated[str, AfterValidator(_printable)]
 @dataclass(frozen=True, config=STRICT)
 class VideoFacts(Facts):
     """The clips of a run: size of a frame, classes, and the task that they are for."""
+
+    added: ClassVar[frozenset[str]] = frozenset({"marked"})
 
     task: Literal["clip", "frames", "next"]
     """The task."""
@@ -124,6 +140,9 @@ class VideoFacts(Facts):
 
     given: int = Field(default=0, ge=0, le=1000)
     """Frames that are given (next frames)."""
+
+    marked: bool = False
+    """Clips are marked among frames around them."""
 
     @property
     def words(self) -> tuple[str, ...]:

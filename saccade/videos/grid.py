@@ -39,8 +39,10 @@ class Grid(NamedTuple):
     classes: tuple[str, ...]
 
 
-def load_words(path: Path, context: int) -> Grid:
+def load_words(path: Path, context: int, mark: bool = False) -> Grid:
     """Load GRID's single words, cut out by their given boundaries and `context` frames on both sides.
+
+    With `mark` the word's own frames are marked, and every frame has a label, the word that is said at it.
 
     A word without a frame of its own (its start is its end) gets the frame at its start.
 
@@ -60,6 +62,11 @@ def load_words(path: Path, context: int) -> Grid:
     labels = _numbers(arrays["words"], words, path)
     pixels = torch.from_numpy(arrays["frames"]).view(clips * frames, 1, height, width)
     whole = Recordings(pixels, spans.flatten(0, 1), labels.flatten(), limits.flatten(0, 1))
+    if mark:
+        vocab = np.asarray([str(word) for word in arrays["vocab"]])
+        said = _numbers(vocab[arrays["frame_word"].astype(np.int64)], (*words, *SILENCE), path).flatten()
+        own = torch.stack([starts, ends], dim=2) + offsets[..., None]
+        whole = whole._replace(step_labels=said.masked_fill(said >= len(words), UNKNOWN), own=own.flatten(0, 1))
     each = torch.arange(clips * starts.shape[1]).view(clips, -1)
     train, test = split(clips)
     return Grid(select(whole, each[train].flatten()), select(whole, each[test].flatten()), words)

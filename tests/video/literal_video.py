@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from saccade.video.encoder import CHANGE_SCALE, EPSILON
 from saccade.video.forecaster import FedForecaster
-from saccade.video.recogniser import TwoWayRecogniser
+from saccade.video.two_way import TwoWayRecogniser
 
 
 class LiteralRecogniser(nn.Module):
@@ -38,8 +38,8 @@ class LiteralRecogniser(nn.Module):
         features, before = [], None
         for frame in frames:
             mean = frame.mean((1, 2, 3), keepdim=True)
-            deviation = ((frame - mean) ** 2).mean((1, 2, 3), keepdim=True).sqrt()
-            normal = (frame - mean) / (deviation + EPSILON)
+            variance = ((frame - mean) ** 2).mean((1, 2, 3), keepdim=True)
+            normal = (frame - mean) / torch.sqrt(variance + EPSILON)
             change = torch.zeros_like(normal) if before is None else normal - before
             still = self.components(normal.flatten(1))
             moving = self.components(change.flatten(1))

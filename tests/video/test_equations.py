@@ -17,8 +17,8 @@ from saccade.video.motion import Motion, corrected, expected, likeliest, pixels,
 from saccade.video.next import matched
 from saccade.video.objects import Painter
 from saccade.video.pooling import Pool
-from saccade.video.recogniser import flipped
 from saccade.video.sentence import beam_search, error_counts, greedy, merged
+from saccade.video.two_way import flipped
 from saccade.videos.config import VideoFacts
 from saccade.videos.moving import GLYPH, SIDE, moved, painted, starts
 

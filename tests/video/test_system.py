@@ -12,16 +12,17 @@ from torch import Tensor
 
 from saccade.errors import InputError
 from saccade.pipeline.config import AnyRun, Run
-from saccade.pipeline.contract import AnyEpisode
+from saccade.pipeline.contract import AnyEpisode, Episode
 from saccade.pipeline.evaluate.evaluate import unrolled
 from saccade.pipeline.session import train_run
 from saccade.pipeline.train.loop import Learner
 from saccade.pipeline.trained import AnyTrained, open_trained
 from saccade.recurrent.tree import named_tensors, take
 from saccade.recurrent.unroll import unroll
-from saccade.video.clip import network_frames
+from saccade.video.clip import Classes, network_frames, other_views
 from saccade.video.config import SPEC, Config
 from saccade.video.forecaster import Given
+from saccade.video.reader import Answer
 from saccade.video.recogniser import build_recogniser, draw_masks
 from saccade.video.system import SYSTEM
 from saccade.video.watcher import Watcher
@@ -32,7 +33,8 @@ TRAIN = replace(SPEC.train, epochs=2, batch_size=16, precision="fp32", threads=1
 SMALL: dict[str, Any] = {"hidden": 16, "features": 12, "width": 4, "channels": 4}
 KINDS: dict[str, dict[str, Any]] = {
     "clip": {"task": "clip"},
-    "clip-both": {"task": "clip", "direction": "both", "encoder": "components", "components": 8},
+    "clip-both": {"task": "clip", "direction": "both", "layers": 2, "encoder": "components", "components": 8},
+    "clip-views": {"task": "clip", "direction": "both", "views": 1},
     "frames": {"task": "frames"},
     "next-convlstm": {"task": "next", "network": "convlstm"},
     "next-objects": {"task": "next"},
@@ -66,6 +68,42 @@ def test_a_network_is_trained_measured_and_filmed(networks: dict[str, AnyTrained
     pictures = [SYSTEM.picture(trace, t, 0) for t in (0, steps // 2, steps - 1)]
     assert all(picture.shape == (600, 960, 3) and picture.dtype == np.uint8 for picture in pictures)
     assert any((pictures[0] != other).any() for other in pictures[1:])
+
+
+def test_an_answer_of_several_views_is_their_mean(networks: dict[str, AnyTrained]) -> None:
+    network = networks["clip-views"]
+    batch: Any = network.held_out(network.source(), "test", 0, 40)
+    found = [
+        network.look(clips).outputs.logits[clips.lengths - 1, torch.arange(40)].softmax(1)
+        for clips in (batch, batch._replace(frames=batch.frames.flip(-1)))
+    ]
+    right = (sum(found, torch.zeros(())).argmax(1) == batch.labels).double().mean().item()
+    alone = (found[0].argmax(1) == batch.labels).double().mean().item()
+    metrics, _ = network.evaluate("test")
+    assert metrics["accuracy_percent"] == pytest.approx(100 * right)
+    assert metrics["one_view_accuracy_percent"] == pytest.approx(100 * alone)
+
+
+def test_a_mixed_clip_counts_for_both_its_classes() -> None:
+    logits = torch.randn(5, 3, 4)
+    own, others, shares = torch.tensor([0, 1, 2]), torch.tensor([3, 1, 0]), torch.tensor([0.25, 0.5, 1.0])
+    episode = Episode(torch.zeros(5, 3, 1), None, Classes(own, others, shares))
+    found = SYSTEM.loss(Answer(logits, None), episode, Config()).total
+    surprise = -logits[-1].log_softmax(1)
+    each = [
+        (1 - s) * surprise[n, a] + s * surprise[n, b]
+        for n, (a, b, s) in enumerate(zip(own, others, shares, strict=True))
+    ]
+    torch.testing.assert_close(found, torch.stack(each).mean())
+
+
+def test_skeletons_are_seen_from_both_sides() -> None:
+    joints = torch.randn(4, 2, 20, 1, 3)
+    left, right, *farther = other_views(joints, 4)
+    torch.testing.assert_close(left[..., 1], joints[..., 1])  # turned around the vertical axis
+    back = torch.linalg.lstsq(left.reshape(-1, 3), joints.reshape(-1, 3)).solution
+    torch.testing.assert_close(right, joints @ back)
+    assert len(farther) == 2
 
 
 @pytest.mark.parametrize("kind", ["clip-both", "next-objects"])

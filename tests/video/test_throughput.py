@@ -15,7 +15,8 @@ from saccade.pipeline.device import keep_freed_memory, mixed_precision
 from saccade.recurrent.unroll import Unrolled, unroll
 from saccade.video.config import Config
 from saccade.video.forecaster import FedForecaster, Given
-from saccade.video.recogniser import TwoWayRecogniser, build_recogniser
+from saccade.video.recogniser import build_recogniser
+from saccade.video.two_way import TwoWayRecogniser
 from saccade.videos.config import VideoFacts
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -25,7 +26,9 @@ MOST_ANSWER_MS = 5.0
 
 MOUTH = VideoFacts("clip", "pictures", 1, 28, 48, tuple(f"word {n}" for n in range(51)))
 DIGITS = VideoFacts("next", "pictures", 1, 64, 64, (), given=10)
-CLIP = Config(encoder="components", direction="both", pooling="attention")
+CLIP = Config(encoder="components", components=96, direction="both", hidden=192, pooling="attention")
+FRAMES = 42
+"""Sizes of experiments/video_lips.toml: a word of 6 frames, 18 on either side."""
 NEXT = Config(task="next", network="convlstm", layers=2)
 
 
@@ -47,7 +50,7 @@ def test_the_literal_references_are_the_same_networks() -> None:
 def clip_steps(bf16: bool) -> tuple[Callable[[], None], Callable[[], None]]:
     core = build_recogniser(CLIP, MOUTH)
     assert isinstance(core, TwoWayRecogniser)
-    literal, frames, labels = LiteralRecogniser(core), torch.rand(14, 64, 1, 28, 48), torch.randint(51, (64,))
+    literal, frames, labels = LiteralRecogniser(core), torch.rand(FRAMES, 64, 1, 28, 48), torch.randint(51, (64,))
     unrolled = Unrolled(core)
 
     def ours() -> None:
@@ -82,7 +85,7 @@ def seconds(work: Callable[[], object]) -> float:
 @pytest.mark.bench
 @pytest.mark.parametrize(
     ("steps", "precision", "bar"),
-    [(clip_steps, "fp32", 0.4), (clip_steps, "bf16", 0.5), (next_steps, "fp32", 0.9), (next_steps, "bf16", 1.2)],
+    [(clip_steps, "fp32", 0.9), (clip_steps, "bf16", 1.8), (next_steps, "fp32", 0.9), (next_steps, "bf16", 1.2)],
 )  # what is reached, with room for noise; the aim is 2 in bf16
 def test_training_against_the_literal_reference(steps: Callable[[bool], Any], precision: str, bar: float) -> None:
     if precision == "bf16" and mixed_precision("auto", torch.device("cpu")) != "bf16":

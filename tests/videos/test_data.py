@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from saccade.errors import InputError
-from saccade.videos.augment import pictures, rotations, skeletons, stretched
-from saccade.videos.config import VideoData
+from saccade.videos.augment import mixed, pictures, rotations, skeletons, stretched
+from saccade.videos.config import VideoData, VideoFacts
 from saccade.videos.grid import load_sentences, load_words, parted
-from saccade.videos.joints import BONES, JOINTS, ROOT, load_joints, smoothed
+from saccade.videos.joints import BODY, BONES, JOINTS, ROOT, load_joints, sized, smoothed
 from saccade.videos.load import load_videos
 from saccade.videos.moving import BouncingSource, trajectories
-from saccade.videos.recordings import UNKNOWN, Clips
+from saccade.videos.recordings import UNKNOWN, Clips, Recordings, RecordingSource, Timing, gather
 from saccade.videos.turning import DIRECTIONS, MOVES, SMALL, TurningSource, pair_names
 
 MOVING_TEST = "1730c77400d69922"
@@ -117,6 +117,56 @@ def test_words_are_cut_by_their_boundaries(tmp_path: Path, grid_arrays: dict[str
     sentences = load_sentences(tmp_path / "data.npz")
     assert sentences.classes == ("bin", "now", "red", "sil", "sp")
     assert sentences.train.words is not None and sentences.train.words[0].tolist() == [0, 2, 1]
+
+
+def test_a_words_own_frames_are_marked_among_its_context(tmp_path: Path, grid_arrays: dict[str, Any]) -> None:
+    path = saved(tmp_path, grid_arrays)
+    grid = load_words(path, context=3, mark=True)
+    clips = gather(grid.train, torch.arange(len(grid.train.labels)))
+    assert clips.own is not None and clips.step_labels is not None
+    own = clips.own.sum(1)
+    assert set(own.tolist()) == {1, 2, 3}  # one word has no frame of its own, and gets one
+    said = clips.step_labels
+    for label, mark, frames in zip(clips.labels.tolist(), clips.own, said, strict=True):
+        if int(mark.sum()) > 1:
+            assert frames[mark].eq(label).all()
+    assert (said[~clips.own] != UNKNOWN).any(), "the words around it have labels as well"
+    assert not clips.own[torch.arange(said.shape[1]) >= clips.lengths[:, None]].any()
+    nearest = gather(grid.train, torch.tensor([0]), [torch.tensor([0.0, 40.0]).double()])
+    assert nearest.own is not None and nearest.own.sum() == 1, "a clip that skips its own frames marks the nearest"
+
+
+def test_skeletons_are_resampled_to_a_number_of_frames() -> None:
+    line = torch.arange(5.0)[:, None, None].expand(5, JOINTS, 3)
+    spans = torch.tensor([[0, 5]])
+    held = Recordings(line, spans, torch.zeros(1, dtype=torch.int64), spans)
+    facts = VideoFacts("clip", "joints", JOINTS, 1, 3, ("a",))
+    source = RecordingSource(held, {"test": held}, facts, 0, Timing(frames=9))
+    for clips in (source.held_out("test"), source.batch(0, 1)):
+        torch.testing.assert_close(clips.frames[0, :, 0, 0], torch.linspace(0, 4, 9))
+        assert clips.lengths.tolist() == [9]
+
+
+def test_mixed_clips_are_between_two_and_say_how_much() -> None:
+    joints, labels = torch.randn(40, 3, JOINTS, 3), torch.arange(40)
+    clips = mixed(Clips(joints, torch.full((40,), 3), labels), 0, 5, strength=0.3)
+    assert clips.others is not None and clips.shares is not None
+    expected = (1 - clips.shares[:, None, None, None]) * joints + clips.shares[:, None, None, None] * joints[
+        clips.others
+    ]
+    torch.testing.assert_close(clips.frames, expected)
+    assert clips.others.sort().values.equal(labels) and clips.shares.min() >= 0 and clips.shares.max() <= 1
+    many = mixed(Clips(torch.zeros(4000, 1, JOINTS, 3), torch.ones(4000), torch.zeros(4000)), 0, 0, strength=0.3).shares
+    assert many is not None
+    assert many.mean() == pytest.approx(0.5, abs=0.02)
+    assert many.var() == pytest.approx(1 / (4 * (2 * 0.3 + 1)), abs=0.01)  # of Beta(a, a)
+
+
+def test_bodies_get_one_size() -> None:
+    joints = torch.randn(6, JOINTS, 3)
+    torch.testing.assert_close(sized(joints), sized(3 * joints))
+    lengths = [(sized(joints)[:, b] - sized(joints)[:, a]).norm(dim=1).mean() for a, b in BONES]
+    assert sum(lengths) == pytest.approx(BODY)
 
 
 def test_parts_of_sentences_have_every_word_once_with_its_frames(tmp_path: Path, grid_arrays: dict[str, Any]) -> None:

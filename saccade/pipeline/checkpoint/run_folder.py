@@ -185,9 +185,9 @@ def _written(folder: RunFolder) -> Record:
 
 
 def _facts(data: object, kind: type[systems.Facts], source: str) -> systems.Facts:
-    """Check the facts of a stranger's run.json."""
+    """Check the facts of a stranger's run.json; those that older runs lack may be missing."""
     names = [field.name for field in dataclasses.fields(kind)]
-    if not isinstance(data, Mapping) or set(data) != set(names):
+    if not isinstance(data, Mapping) or not set(names) - kind.added <= set(data) <= set(names):
         raise InputError(f"{', '.join(names)} as the facts in {source}", shown(data), "restore the file")
     try:
         return kind(**tuples(dict(data)))

@@ -1,4 +1,7 @@
-"""Convolutional LSTM (Shi et al. 2015, equation 3) as a core: its states are maps, its products convolutions."""
+"""Convolutional LSTM (Shi et al. 2015, equation 3) as a core: its states are maps, its products convolutions.
+
+The channels of a place lie together in memory, so that the gates are those of an LSTM with a row for every place.
+"""
 
 from typing import NamedTuple
 
@@ -7,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from saccade.recurrent.core import RecurrentCore
+from saccade.recurrent.lstm_gates import lstm_gates
 
 
 class MapState(NamedTuple):
@@ -47,7 +51,12 @@ class ConvLSTM(RecurrentCore[Tensor, MapState, object, Tensor]):
     def forward(
         self, inputs: Float[Tensor, "B I H W"], state: MapState, context: object = None
     ) -> tuple[Float[Tensor, "B C H W"], MapState]:
-        i, f, g, o = self.gates(torch.cat([inputs, state.h], dim=1)).to(state.c.dtype).chunk(4, dim=1)
-        c = f.sigmoid() * state.c + i.sigmoid() * g.tanh()  # C_t
-        h = o.sigmoid() * c.tanh()  # H_t
+        both = torch.cat([inputs, state.h], dim=1).contiguous(memory_format=torch.channels_last)
+        found = lstm_gates(_rows(self.gates(both)), _rows(state.c))
+        h, c = (rows.view(len(both), *both.shape[2:], -1).permute(0, 3, 1, 2) for rows in found)  # H_t, C_t
         return h, MapState(h, c)
+
+
+def _rows(maps: Float[Tensor, "B C H W"]) -> Float[Tensor, "B_H_W C"]:
+    """Return the channels of every place as a row; no copy where they lie together in memory."""
+    return maps.permute(0, 2, 3, 1).flatten(0, 2)

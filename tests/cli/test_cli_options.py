@@ -54,7 +54,7 @@ NAMED: dict[str, dict[str, str]] = {
 }
 """Valid values, by the class of the settings."""
 
-BOUND = {("sketch", "model", "dropout")}
+BOUND = {("sketch", "model", "dropout"), ("video", "data", "mixup")}
 """Settings whose other values need another setting to change too."""
 
 

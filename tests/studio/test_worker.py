@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import torch
 
-from saccade.recurrent.cells import GRU, HiddenState
+from saccade.recurrent.cells import HiddenState, VanillaRNN
 from saccade.recurrent.unroll import unroll
 from saccade.studio.worker import Worker
 
 
-class Slow(GRU):
+class Slow(VanillaRNN):
     """A core that fails for inputs that are not finite."""
 
     def forward(self, inputs: Any, state: Any, context: Any = None) -> Any:

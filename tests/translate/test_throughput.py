@@ -13,7 +13,7 @@ import torch
 from saccade.pipeline.device import keep_freed_memory, mixed_precision
 from saccade.recurrent.unroll import Unrolled
 from saccade.translate.config import Config
-from saccade.translate.model import EncoderDecoder, Writer
+from saccade.translate.model import EncoderDecoder, Writer, for_beams
 from saccade.translate.pairs import Pairs, Source
 from saccade.translate.system import SYSTEM
 from saccade.words.search import beam_search
@@ -109,7 +109,8 @@ def test_a_batched_search_is_faster_than_a_loop_over_sentences() -> None:
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=narrow):
             for part in torch.arange(len(batch.source)).split(80):
                 source = Source(batch.source[part], batch.source_lengths[part])
-                beam_search(Writer(core), core.logits, source, most[part], beams=BEAMS)
+                writer = Writer(core, many=True)  # as `Translator.write` searches
+                beam_search(writer, core.logits, source, most[part], beams=BEAMS, spread=for_beams)
 
     batched(True)
     times = {

@@ -76,9 +76,9 @@ def features_of(files: Sequence[Path], encoder: Encoder, folder: Path | None = N
         keys += [key + FLIPPED for key in keys]
     shape = encoder.rows * encoder.columns, encoder.width
     rows = _whole(place, shape, wanted.keys())
-    if len(rows) < len(wanted):
+    if missing := wanted.keys() - rows.keys():
         with lock(place):
-            rows = _whole(place, shape, wanted.keys())  # another process may have added some meanwhile
+            rows |= _whole(place, shape, missing)  # another process may have added some meanwhile
             rows |= _extend(place, encoder, [(key, file) for key, file in wanted.items() if key not in rows], shape)
     return Features(place / "vectors", [rows[key].number for key in keys], shape)
 

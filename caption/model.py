@@ -109,8 +109,7 @@ class Teller(RecurrentCore[Reading | Tensor, State, Seen, Step | Told]):
 
     def logits(self, step: Step) -> Float[Tensor, "R W"]:
         """Return the scores of the next word after one step: equation 7 without its softmax."""
-        said = self._said(step.hidden, step.seen, None)
-        return _full(affine((said,), (self.words.weight,), (self.output_bias,)))
+        return self._scores(step, None, self.output_bias)
 
     def readout(self, outputs: Step | Told, state: State) -> Step | Told:
         """Compute the output layer for all words, and the baseline.
@@ -150,10 +149,13 @@ class Teller(RecurrentCore[Reading | Tensor, State, Seen, Step | Told]):
     @torch.no_grad()
     def _draw(self, step: Step, kept: Tensor | None, uniform: Tensor, before: Tensor) -> Int64[Tensor, " R"]:
         """Return a word for each row, drawn from its probabilities; PAD after the end."""
-        said = self._said(step.hidden, step.seen, kept)
-        scores = _full(affine((said,), (self.words.weight,), (self._writable,)))
         ended = (before == END) | (before == PAD)
-        return drawn_symbol(scores, uniform).masked_fill(ended, PAD)
+        return drawn_symbol(self._scores(step, kept, self._writable), uniform).masked_fill(ended, PAD)
+
+    def _scores(self, step: Step, kept: Tensor | None, bias: Tensor) -> Float[Tensor, "R W"]:
+        """Return the output layer's scores after one step, with dropout."""
+        said = self._said(step.hidden, step.seen, kept)
+        return _full(affine((said,), (self.words.weight,), (bias,)))
 
     @property
     def _halves(self) -> bool:

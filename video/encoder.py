@@ -31,7 +31,7 @@ class Seen(NamedTuple):
     frames: Float[Tensor, "B S C H W"]
     """Normalised, the latest last."""
     there: Float[Tensor, " B"]
-    """How many of them are there, up to S."""
+    """Number of them that are there, up to S."""
 
 
 class FrameEncoder(nn.Module):
